@@ -1,0 +1,134 @@
+/* driver.h - what a driver is: one kind of object, how it is looked at, made and undone.
+ *
+ * A pass calls the slots from left to right, once:
+ *
+ *	resolve   what the object's content is, looked up outside (a tag's digest, a file's hash)
+ *	observe   what is there; never touches; a missing object is an answer, not an error
+ *	name      PURE: the exact names of what a step would make; they are journalled first
+ *	apply     do one step; may be killed anywhere and called again
+ *	undo      reverse one step, also a half-done one; needs nothing but the step's args
+ *
+ * Rules for apply and undo:
+ *   - Already done is success for apply; already gone is success for undo and for STEP_DELETE.
+ *     The tolerance is narrow: only "exists and is ours", only "no such object".
+ *   - A return of 0 means: seen, not assumed. Verify the result before reporting it.
+ *   - Nothing is made that the step's args do not name. What a crash leaves is found by these
+ *     names by the next apply or undo and replaced or removed.
+ *   - Nothing foreign is touched, whatever it is called.
+ *   - On failure the driver removes its own half-made temporary things; the engine calls undo too.
+ *
+ * Facts are strings under fixed keys: the contract between drivers and what saved state keeps.
+ * Names of files are relative to the state directory, so that a state directory can be moved.
+ *
+ *	kind    key        meaning
+ *	all     id         identity of the content; a dependent object compares it with the one it
+ *	                   was made from ("in.image/web" = id of image/web at that time)
+ *	image   id         "sha256:<hex>" of the manifest
+ *	image   file       "images/<hex>-<bytes>.ext4", the read-only file system
+ *	image   size       bytes of that file
+ *	image   config     the OCI image configuration's "config" object as compact JSON
+ *	image   ref        where it came from, for people
+ *	kernel  id         hash over kernel, modules and guest program
+ *	kernel  file       "kernels/<id>/kernel"
+ *	kernel  initrd     "kernels/<id>/initrd"
+ *	kernel  stamp      size, mtime and inode of the inputs: when equal, id need not be computed
+ *	disk    id         "<instance>-<vm>-<generation>"
+ *	disk    file       "vms/<vm>/root.img"
+ *	disk    size       bytes
+ *	disk    backend    "copy" or "reflink": the choice is recorded and never changes under a disk
+ *	vm      id         "<instance>-<vm>"; the mark in the VMM's command line
+ *	vm      cid        vsock context id
+ *	vm      pid start boot_id   identity of the VMM process (drivers/sys/proc.h)
+ *	vm      run        absolute folder of its sockets and logs
+ *	vm      nonce      of this boot; the guest repeats it in what it reports
+ *	vm      accel      "kvm" or "tcg"
+ *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
+ */
+#pragma once
+
+#include "schema/model.h"
+
+#include <signal.h>
+
+/* Where a driver works and whom it tells. Filled by the engine; one per pass. */
+struct host {
+	struct arena *arena;     /* memory of the pass */
+	const char *instance;    /* 8 hex digits; part of every host-global name */
+	const char *state_dir;   /* absolute; mode 0700 */
+	const char *cache_dir;   /* absolute; what is in it can be fetched again */
+	const char *run_dir;     /* absolute; sockets; gone after a reboot on most hosts */
+	const char *program_dir; /* absolute; holds reconcile-worker and reconcile-guest */
+	const char *boot_id;     /* of this host's boot: /proc/sys/kernel/random/boot_id */
+	int state_fd, run_fd;    /* the folders above, opened */
+	const volatile sig_atomic_t *cancel; /* not 0: stop at the next safe point; may be NULL */
+
+	/* Progress of a long step, for people; may be NULL. total 0: not known. */
+	void (*progress)(void *arg, const struct step *step, const char *what, uint64_t done,
+		uint64_t total);
+	void *progress_arg;
+};
+
+/* One object with its three views; object or record may be NULL. */
+struct view {
+	const struct object *object;
+	const struct record *record;
+	struct kvs resolved;      /* what resolve said */
+	struct observed observed; /* what observe says */
+};
+
+/* What name works with. Everything in it is decided before. */
+struct naming {
+	const struct host *host;      /* only the strings in it; no descriptor is used */
+	const struct object *object;
+	const struct record *record;  /* NULL if never made */
+	const struct kvs *resolved;
+	uint32_t generation;          /* of the object that is to be made */
+	uint32_t cid;                 /* vm: the leased context id */
+	/* Facts of the object that this one depends on, as they will be; NULL if there is none. */
+	const struct kvs *(*dep)(const struct naming *in, enum kind kind, const char *name);
+	void *dep_arg;
+};
+
+/* Something in the kernel or the file system that carries our mark. */
+struct orphan {
+	enum kind kind;
+	const char *name;  /* of the object that it says it belongs to */
+	const char *what;  /* "process 1234", "file vms/web/root.img" */
+};
+
+struct orphans {
+	struct orphan *v;
+	size_t n, cap;
+};
+
+struct driver {
+	const char *name;
+	enum kind kind;
+
+	/* Optional. Facts with at least "id". Looks outside: registry, files of the user. record
+	 * may answer for it when nothing has to be asked again. */
+	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
+		struct kvs *facts, struct err *e);
+
+	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
+	 * Fills observed of each view. */
+	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
+
+	/* Optional. Everything that carries our mark, recorded or not. */
+	int (*scan)(struct host *h, struct orphans *out, struct err *e);
+
+	/* PURE. Arguments of the step that makes or starts the object; they contain the facts that
+	 * dependents will need (id, file ...). Memory from h->arena. */
+	int (*name_step)(const struct naming *in, struct kvs *args, struct err *e);
+
+	/* Do the step. facts: what to record; the engine adds the args that name facts. A WAIT that
+	 * takes too long fails with ERR_TIMEOUT. */
+	int (*apply)(struct host *h, const struct step *step, struct kvs *facts, struct err *e);
+
+	/* Reverse the step. */
+	int (*undo)(struct host *h, const struct step *step, struct err *e);
+};
+
+/* The driver of that kind; never NULL. One static list: drivers/registry.c. Tests link
+ * drivers/fake instead. */
+const struct driver *driver_for(enum kind kind);

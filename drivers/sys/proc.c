@@ -1,0 +1,375 @@
+/* proc.c - processes: start, identify, signal, wait. */
+#include "drivers/sys/proc.h"
+
+#include "schema/base/clock.h"
+#include "schema/base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CMDLINE_MAX (128u * 1024)
+
+static int sys_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* ---- start ------------------------------------------------------------------------------ */
+
+static int child_stdio(const struct proc_spec *s)
+{
+	const int want[3] = {s->stdin_fd, s->stdout_fd, s->stderr_fd};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int from[3];
+
+	if (null < 0)
+		return -1;
+	/* Lift everything above 2 first, so that no dup2 below overwrites a later source. */
+	for (int i = 0; i < 3; i++) {
+		from[i] = fcntl(want[i] < 0 ? null : want[i], F_DUPFD_CLOEXEC, 3);
+		if (from[i] < 0)
+			return -1;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(from[i], i) < 0)
+			return -1;
+	return 0;
+}
+
+static void child_signals(bool ignore_xfsz)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	if (ignore_xfsz)
+		signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Runs in the child. Returns only to report errno of what failed. */
+static void child_exec(const struct proc_spec *s)
+{
+	static const char *const empty[] = {NULL};
+	const struct rlimit fsize = {s->file_size_max, s->file_size_max};
+
+	child_signals(s->file_size_max != 0);
+	umask(077);
+	if (s->detach && setsid() < 0)
+		return;
+	if (s->cwd_fd >= 0 ? fchdir(s->cwd_fd) < 0 : chdir("/") < 0)
+		return;
+	if (s->file_size_max && setrlimit(RLIMIT_FSIZE, &fsize) < 0)
+		return;
+	if (child_stdio(s) < 0)
+		return;
+	execve(s->path, (char *const *)s->argv, (char *const *)(s->envp ? s->envp : empty));
+}
+
+static int read_errno(int fd, int *errnum)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, errnum, sizeof(*errnum));
+	while (got < 0 && errno == EINTR);
+	return got == sizeof(*errnum);
+}
+
+static int stat_process(pid_t pid, char *state, uint64_t *start);
+
+/* A child that nobody has reaped keeps its entry under /proc, even if it ended at once. */
+static int identify_child(pid_t pid, struct proc_id *id, struct err *e)
+{
+	char state;
+
+	*id = (struct proc_id){.pid = pid};
+	if (stat_process(pid, &state, &id->start) < 0)
+		return err_sys(e, errno, "cannot look at process %d", (int)pid);
+	return proc_boot_id(id->boot_id, e);
+}
+
+int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, struct err *e)
+{
+	_cleanup_fd_ int report_r = -1, report_w = -1, handle = -1;
+	int pipefd[2], errnum = 0;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot start %s", spec->path);
+	report_r = pipefd[0];
+	report_w = pipefd[1];
+	pid = fork();
+	if (pid < 0)
+		return err_sys(e, errno, "cannot start %s", spec->path);
+	if (!pid) {
+		child_exec(spec);
+		errnum = errno;
+		if (write(report_w, &errnum, sizeof(errnum)) < 0)
+			_exit(126);
+		_exit(127);
+	}
+	fd_close(&report_w);
+	/* The child is ours and not reaped yet: its pid cannot be somebody else's. */
+	handle = sys_pidfd_open(pid);
+	if (read_errno(report_r, &errnum)) {
+		waitpid(pid, NULL, 0);
+		return err_sys(e, errnum, "cannot start %s", spec->path);
+	}
+	if (handle < 0 || identify_child(pid, id, e) < 0) {
+		if (handle < 0)
+			err_sys(e, errno, "cannot watch %s", spec->path);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return -1;
+	}
+	if (pidfd)
+		*pidfd = fd_take(&handle);
+	return 0;
+}
+
+/* ---- wait ------------------------------------------------------------------------------- */
+
+static int wait_readable(int pidfd, int timeout_ms)
+{
+	const int64_t end = clock_mono_ms() + timeout_ms;
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	for (;;) {
+		int64_t left = timeout_ms < 0 ? -1 : end - clock_mono_ms();
+		int n = poll(&p, 1, timeout_ms < 0 ? -1 : left > 0 ? (int)left : 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		return n;
+	}
+}
+
+int proc_reap(pid_t pid, int pidfd, int timeout_ms, int *status, struct err *e)
+{
+	int n = wait_readable(pidfd, timeout_ms);
+	pid_t got;
+
+	if (n < 0)
+		return err_sys(e, errno, "cannot wait for process %d", (int)pid);
+	if (!n)
+		return 1;
+	do
+		got = waitpid(pid, status, 0);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? err_sys(e, errno, "cannot wait for process %d", (int)pid) : 0;
+}
+
+const char *proc_status_text(struct arena *a, int status)
+{
+	if (WIFEXITED(status))
+		return arena_printf(a, "exited with code %d", WEXITSTATUS(status));
+	if (WIFSIGNALED(status))
+		return arena_printf(a, "was killed by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	return arena_printf(a, "ended with wait status 0x%x", (unsigned)status);
+}
+
+/* ---- identity --------------------------------------------------------------------------- */
+
+static int read_small(const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	do
+		n = read(fd, buf, size - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -1;
+	buf[n] = '\0';
+	return 0;
+}
+
+int proc_boot_id(char out[PROC_BOOT_ID_MAX], struct err *e)
+{
+	if (read_small("/proc/sys/kernel/random/boot_id", out, PROC_BOOT_ID_MAX) < 0)
+		return err_sys(e, errno, "cannot read the host's boot id");
+	out[strcspn(out, "\n")] = '\0';
+	return 0;
+}
+
+/* State letter and start time from /proc/PID/stat. The command name in parentheses may itself
+ * contain parentheses and spaces: the last ')' ends it. */
+static int parse_stat(const char *text, char *state, uint64_t *start)
+{
+	const char *p = strrchr(text, ')');
+
+	if (!p || p[1] != ' ' || !p[2])
+		return -1;
+	*state = p[2];
+	p += 2;
+	for (int field = 3; field < 22; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -1;
+		p++;
+	}
+	*start = strtoull(p, NULL, 10);
+	return 0;
+}
+
+static int stat_process(pid_t pid, char *state, uint64_t *start)
+{
+	char path[64], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (read_small(path, text, sizeof(text)) < 0)
+		return -1;
+	return parse_stat(text, state, start);
+}
+
+int proc_identify(pid_t pid, struct proc_id *id, struct err *e)
+{
+	char state;
+
+	*id = (struct proc_id){.pid = pid};
+	if (pid <= 0 || stat_process(pid, &state, &id->start) < 0 || state == 'Z' || state == 'X')
+		return 1;
+	return proc_boot_id(id->boot_id, e);
+}
+
+bool proc_is_alive(const struct proc_id *id)
+{
+	struct proc_id now;
+
+	return id->pid > 0 && proc_identify(id->pid, &now, NULL) == 0 && now.start == id->start &&
+		!strcmp(now.boot_id, id->boot_id);
+}
+
+/* A pidfd of the very process, or -1 if it is gone. Opened first, checked after: from then on the
+ * descriptor cannot mean another process. */
+static int open_process(const struct proc_id *id)
+{
+	_cleanup_fd_ int fd = id->pid > 0 ? sys_pidfd_open(id->pid) : -1;
+
+	return fd >= 0 && proc_is_alive(id) ? fd_take(&fd) : -1;
+}
+
+int proc_signal(const struct proc_id *id, int sig, struct err *e)
+{
+	static const int allowed[] = {SIGTERM, SIGKILL, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+		SIGABRT};
+	_cleanup_fd_ int fd = -1;
+	bool ok = false;
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		ok |= allowed[i] == sig;
+	if (!ok)
+		return err_set(e, ERR_DENIED, "signal %d is not one that we send", sig);
+	if (id->pid <= 1 || id->pid == getpid())
+		return err_set(e, ERR_DENIED, "refusing to signal process %d", (int)id->pid);
+	fd = open_process(id);
+	if (fd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 && errno != ESRCH)
+		return err_sys(e, errno, "cannot signal process %d", (int)id->pid);
+	return 0;
+}
+
+int proc_wait_gone(const struct proc_id *id, int timeout_ms, struct err *e)
+{
+	_cleanup_fd_ int fd = open_process(id);
+	int n;
+
+	if (fd >= 0) {
+		n = wait_readable(fd, timeout_ms);
+		if (n < 0)
+			return err_sys(e, errno, "cannot wait for process %d", (int)id->pid);
+		if (!n)
+			return 1;
+	}
+	waitpid(id->pid, NULL, WNOHANG); /* only does something if it was a child of ours */
+	return 0;
+}
+
+/* ---- scan ------------------------------------------------------------------------------- */
+
+static int read_cmdline(int proc_fd, const char *pid, char *buf, size_t size, size_t *n)
+{
+	_cleanup_fd_ int fd = -1;
+	char path[64];
+
+	*n = 0;
+	snprintf(path, sizeof(path), "%.20s/cmdline", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	while (*n < size - 1) {
+		ssize_t got = read(fd, buf + *n, size - 1 - *n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		*n += (size_t)got;
+	}
+	buf[*n] = '\0';
+	return 0;
+}
+
+static const char *matching_arg(const char *cmdline, size_t n,
+	bool (*match)(const char *arg, void *ctx), void *ctx)
+{
+	const char *p = cmdline;
+
+	for (p += strlen(p) + 1; p < cmdline + n; p += strlen(p) + 1)
+		if (match(p, ctx))
+			return p;
+	return NULL;
+}
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+int proc_scan(bool (*match)(const char *arg, void *ctx), int (*found)(const struct proc_id *id,
+	const char *arg, void *ctx), void *ctx, struct err *e)
+{
+	_cleanup_(close_dir) DIR *d = opendir("/proc");
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	char *cmdline = arena_alloc(&a, CMDLINE_MAX);
+
+	if (!d)
+		return err_sys(e, errno, "cannot read /proc");
+	for (struct dirent *entry; (entry = readdir(d));) {
+		struct proc_id id;
+		const char *arg;
+		struct stat st;
+		size_t n;
+
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || st.st_uid != geteuid())
+			continue;
+		if (read_cmdline(dirfd(d), entry->d_name, cmdline, CMDLINE_MAX, &n) < 0 || !n)
+			continue;
+		arg = matching_arg(cmdline, n, match, ctx);
+		if (!arg || proc_identify(atoi(entry->d_name), &id, NULL) != 0)
+			continue;
+		if (found(&id, arg, ctx))
+			break;
+	}
+	return 0;
+}

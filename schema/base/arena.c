@@ -1,0 +1,121 @@
+/* arena.c - blocks in a list; a request larger than a block gets a block of its own. */
+#include "schema/base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE (32u * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	alignas(max_align_t) unsigned char data[];
+};
+
+static void out_of_memory(void)
+{
+	fputs("reconcile: out of memory\n", stderr);
+	abort();
+}
+
+void *xmalloc(size_t n)
+{
+	void *p = malloc(n ? n : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+static struct arena_block *add_block(struct arena *a, size_t need)
+{
+	size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
+	struct arena_block *b;
+
+	if (size > SIZE_MAX - sizeof(*b))
+		out_of_memory();
+	b = xmalloc(sizeof(*b) + size);
+	b->used = 0;
+	b->size = size;
+	if (a->head && need > BLOCK_SIZE / 2) { /* keep filling the block that has room */
+		b->next = a->head->next;
+		a->head->next = b;
+	} else {
+		b->next = a->head;
+		a->head = b;
+	}
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_block *b = a->head;
+	void *p;
+
+	if (n > SIZE_MAX - align)
+		out_of_memory();
+	n = (n + align - 1) / align * align;
+	if (!b || b->size - b->used < n)
+		b = add_block(a, n);
+	p = b->data + b->used;
+	b->used += n;
+	a->total += n;
+	return memset(p, 0, n);
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		out_of_memory();
+	return arena_alloc(a, bytes);
+}
+
+char *arena_dupn(struct arena *a, const void *s, size_t n)
+{
+	char *p = arena_array(a, n + 1, 1);
+
+	if (n)
+		memcpy(p, s, n);
+	return p;
+}
+
+char *arena_dup(struct arena *a, const char *s)
+{
+	return s ? arena_dupn(a, s, strlen(s)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		out_of_memory();
+	p = arena_alloc(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return p;
+}
+
+void arena_free(struct arena *a)
+{
+	struct arena_block *next;
+
+	for (struct arena_block *b = a->head; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	*a = (struct arena)ARENA_INIT;
+}

@@ -1,0 +1,77 @@
+/* json.c - a thin, bounded layer over jansson. */
+#include "schema/base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int json_parse(const char *buf, size_t n, const char *what, json_t **out, struct err *e)
+{
+	json_error_t why;
+	json_t *j = json_loadb(buf, n, JSON_REJECT_DUPLICATES, &why);
+
+	if (!j)
+		return err_set(e, ERR_CONTENT, "%s: not valid JSON at line %d, column %d: %s", what,
+			why.line, why.column, why.text);
+	*out = j;
+	return 0;
+}
+
+const char *json_str(const json_t *obj, const char *key, const char *def)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	return s ? s : def;
+}
+
+int64_t json_int(const json_t *obj, const char *key, int64_t def)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	return json_is_integer(v) ? json_integer_value(v) : def;
+}
+
+bool json_flag(const json_t *obj, const char *key, bool def)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	return json_is_boolean(v) ? json_is_true(v) : def;
+}
+
+char *json_text(struct arena *a, const json_t *j)
+{
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+	size_t n = json_dumpb(j, NULL, 0, flags);
+	char *text = arena_alloc(a, n + 1);
+
+	json_dumpb(j, text, n, flags);
+	return text;
+}
+
+char *json_from_kvs(struct arena *a, const struct kvs *l)
+{
+	_cleanup_json_ json_t *obj = json_object();
+
+	kvs_each(p, l)
+		json_object_set_new(obj, p->key, json_string(p->value));
+	return json_text(a, obj);
+}
+
+int json_to_kvs(struct arena *a, const char *text, const char *what, struct kvs *out,
+	struct err *e)
+{
+	_cleanup_json_ json_t *obj = NULL;
+	const char *key;
+	json_t *value;
+
+	*out = (struct kvs){0};
+	if (json_parse(text, strlen(text), what, &obj, e) < 0)
+		return -1;
+	if (!json_is_object(obj))
+		return err_set(e, ERR_CONTENT, "%s: not a JSON object", what);
+	json_object_foreach(obj, key, value) {
+		if (!json_is_string(value))
+			return err_set(e, ERR_CONTENT, "%s: \"%s\" is not a string", what, key);
+		kvs_set(a, out, key, json_string_value(value));
+	}
+	return 0;
+}

@@ -1,0 +1,207 @@
+/* model.h - the nouns. Read this file first, then drivers/driver.h, then reconciler/engine/pass.c.
+ *
+ * A user writes a spec: images, kernels, VMs (struct spec). Expanding it gives objects, the
+ * things that a driver can look at, make and undo: image/web, kernel/k61, disk/web, vm/web.
+ * For each object there are up to three views:
+ *
+ *	desired   struct object    what the spec says
+ *	recorded  struct record    what SQLite and handles.json say that we meant and made
+ *	observed  struct observed  what the kernel and the file system say is there
+ *
+ * Comparing the three gives a verdict (docs/three-way.md), verdicts give steps (struct step).
+ */
+#pragma once
+
+#include "schema/base/kv.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A place in a spec file. line 0: nowhere (a default, or not from a file). */
+struct pos {
+	const char *file;
+	uint32_t line, col;
+};
+
+/* Kinds of object, in the order in which they are made. */
+enum kind { KIND_IMAGE, KIND_KERNEL, KIND_DISK, KIND_VM, KIND_GUEST, KIND_N };
+
+/* "image", "kernel", "disk", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
+const char *kind_name(enum kind kind);
+
+/* Kind of that name; KIND_N if there is none. */
+enum kind kind_parse(const char *name);
+
+/* What a change of a field costs, from nothing to everything. */
+enum change { CHANGE_NONE, CHANGE_LIVE, CHANGE_RESTART, CHANGE_REPLACE, CHANGE_DATA_LOSS };
+
+/* "none", "live", "restart", "replace", "data loss". */
+const char *change_name(enum change change);
+
+/* ---- the spec, as typed values --------------------------------------------------------- */
+
+struct noun; /* one top-level map of the spec with its field table: schema/field.h */
+
+/* First member of each *_spec: where it stands and where each of its fields came from. */
+struct spec_head {
+	const char *name;
+	struct pos pos; /* of the name */
+	struct pos *at; /* one per row of the noun's table; line 0: not written, the default holds */
+	const struct noun *noun;
+};
+
+/* A list of strings; v[n] is NULL, so that v can be an argv. n 0: empty or not written. */
+struct strv {
+	const char **v;
+	size_t n;
+};
+
+struct image_spec {
+	struct spec_head head;
+	const char *oci;        /* registry reference, NULL if not from a registry */
+	const char *oci_layout; /* absolute PATH[:TAG] of an OCI layout folder, or NULL */
+	const char *digest;     /* pin: sha256:<64 hex>, or NULL */
+	uint64_t size;          /* bytes of the file system; 0: content plus slack */
+	const char *platform;   /* "linux/amd64" or NULL for the host's */
+};
+
+struct kernel_spec {
+	struct spec_head head;
+	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
+	const char *args;    /* added to the kernel command line, or NULL */
+};
+
+enum vmm { VMM_AUTO, VMM_QEMU };
+enum backend { BACKEND_AUTO, BACKEND_COPY, BACKEND_REFLINK };
+enum network { NETWORK_NONE, NETWORK_USER };
+enum init { INIT_AUTO, INIT_BUILTIN, INIT_IMAGE };
+enum restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+
+struct vm_spec {
+	struct spec_head head;
+	const char *image, *kernel; /* names in images and kernels */
+	uint32_t vmm;               /* enum vmm */
+	uint32_t vcpus;
+	uint64_t memory;            /* bytes */
+	uint64_t disk_size;         /* bytes */
+	uint32_t disk_backend;      /* enum backend */
+	uint32_t vsock_cid;         /* 0: the lowest free one is leased */
+	uint32_t network;           /* enum network */
+	uint32_t init;              /* enum init */
+	struct strv command;        /* instead of the image's Entrypoint and Cmd */
+	struct strv env;            /* "NAME=value", over the image's Env */
+	const char *user, *workdir; /* instead of the image's, or NULL */
+	bool running;
+	uint32_t restart;           /* enum restart */
+	struct strv depends_on;     /* VMs that have to be ready before this one starts */
+	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
+	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */
+};
+
+struct spec {
+	VEC(struct image_spec *) images;
+	VEC(struct kernel_spec *) kernels;
+	VEC(struct vm_spec *) vms;
+};
+
+/* ---- desired ---------------------------------------------------------------------------- */
+
+/* An edge of the graph: this object needs that one first. */
+struct dep {
+	enum kind kind;
+	const char *name;
+	enum change change; /* what it costs this object when that one's content changes */
+	struct pos pos;     /* the field that says so */
+};
+
+struct object {
+	enum kind kind;
+	const char *name;
+	const struct spec_head *spec; /* the image_spec, kernel_spec or vm_spec it came from */
+	VEC(struct dep) deps;
+};
+
+struct objects {
+	struct object *v;
+	size_t n, cap;
+};
+
+/* ---- recorded --------------------------------------------------------------------------- */
+
+enum record_state {
+	RECORD_MAKING,   /* the intent is committed, the effect may or may not be there */
+	RECORD_MADE,     /* done and seen */
+	RECORD_FAILED,   /* the last change failed; reason and retry_at say more */
+	RECORD_DELETING, /* being removed; stays until every object it names was seen absent */
+};
+
+const char *record_state_name(enum record_state state);
+
+struct record {
+	enum kind kind;
+	const char *name;
+	const char *source;        /* which spec it belongs to */
+	enum record_state state;
+	struct kvs fields;         /* field path -> canonical value, as last applied */
+	struct kvs facts;          /* what the driver made and how to find it again */
+	const char *where;         /* "file:line:col" of the object when last applied */
+	const char *reason;        /* why it failed; NULL when it did not */
+	uint32_t attempts;         /* failures in a row */
+	int64_t retry_at_ms;       /* not before this real time; 0: at once */
+	int64_t changed_at_ms;     /* real time of the last change of state */
+	uint32_t generation;       /* counts replacements */
+};
+
+struct records {
+	struct record *v;
+	size_t n, cap;
+};
+
+/* ---- observed --------------------------------------------------------------------------- */
+
+enum seen { SEEN_ABSENT, SEEN_SAME, SEEN_DRIFTED, SEEN_FOREIGN };
+
+struct observed {
+	enum seen seen;
+	enum change cost;   /* SEEN_DRIFTED: what putting it right costs */
+	const char *reason; /* what is wrong, for people; NULL if nothing is */
+	bool running;       /* vm: a VMM of ours is alive */
+	bool finished;      /* vm: the workload ended by itself and is to stay so (restart policy) */
+	struct kvs facts;   /* facts found anew, over the recorded ones (a pid after adoption) */
+};
+
+/* ---- decided ---------------------------------------------------------------------------- */
+
+enum verdict {
+	VERDICT_NONE,
+	VERDICT_CREATE,
+	VERDICT_LIVE,
+	VERDICT_RESTART,
+	VERDICT_REPLACE,
+	VERDICT_DELETE,
+	VERDICT_ADOPT,
+	VERDICT_FORGET,
+	VERDICT_CONFLICT,
+	VERDICT_N
+};
+
+const char *verdict_name(enum verdict v);
+
+/* What has to be said before a change may be made. */
+enum tier { TIER_SAFE, TIER_YES, TIER_DATA_LOSS };
+
+enum step_op { STEP_CREATE, STEP_UPDATE, STEP_START, STEP_STOP, STEP_DELETE, STEP_WAIT, STEP_OP_N };
+
+const char *step_op_name(enum step_op op);
+enum step_op step_op_parse(const char *name);
+
+/* One thing to do: a plain value that can be printed, stored in the journal and sent. */
+struct step {
+	enum step_op op;
+	enum kind kind;
+	const char *name;
+	struct kvs args;           /* exact names and fixed arguments; all that undo needs */
+	const struct object *object; /* NULL when the object is no longer desired */
+	uint32_t level;            /* set by the planner: a step needs only steps of lower levels */
+};
