@@ -1,0 +1,370 @@
+/* fake.c - an in-memory world with scripted failures; see fake.h. */
+#include "drivers/fake/fake.h"
+
+#include "schema/field.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct fake_world *world;
+static void (*apply_hook)(const struct step *step);
+
+struct fake_world *fake_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct fake_world), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void fake_use(struct fake_world *w, void (*on_apply)(const struct step *step))
+{
+	world = w;
+	apply_hook = on_apply;
+}
+
+struct fake_thing *fake_find(struct fake_world *w, enum kind kind, const char *name)
+{
+	for (size_t i = 0; i < FAKE_THINGS; i++)
+		if (w->things[kind][i].exists && !strcmp(w->things[kind][i].name, name))
+			return &w->things[kind][i];
+	return NULL;
+}
+
+struct fake_thing *fake_add(struct fake_world *w, enum kind kind, const char *name)
+{
+	struct fake_thing *t = fake_find(w, kind, name);
+
+	for (size_t i = 0; !t && i < FAKE_THINGS; i++)
+		if (!w->things[kind][i].exists)
+			t = &w->things[kind][i];
+	if (!t)
+		abort();
+	*t = (struct fake_thing){.exists = true};
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	return t;
+}
+
+void fake_violate(struct fake_world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->violation[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
+	va_end(ap);
+}
+
+static bool any_running(const char *disk)
+{
+	struct fake_thing *vm = fake_find(world, KIND_VM, disk);
+
+	return vm && vm->running;
+}
+
+static bool has_id(enum kind kind, const char *id)
+{
+	for (size_t i = 0; id && i < FAKE_THINGS; i++)
+		if (world->things[kind][i].exists && !strcmp(world->things[kind][i].id, id))
+			return true;
+	return false;
+}
+
+/* ---- effects -------------------------------------------------------------------------------- */
+
+static void set_id(struct fake_thing *t, const struct kvs *args)
+{
+	const char *id = kvs_get(args, "id");
+
+	snprintf(t->id, sizeof(t->id), "%s", id ? id : "");
+	t->size = kvs_u64(args, "size", 0);
+}
+
+static void make(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, s->kind, s->name);
+
+	if (t && t->foreign) {
+		fake_violate(world, "overwrote foreign %s/%s", kind_name(s->kind), s->name);
+		return;
+	}
+	if (s->kind == KIND_DISK && !has_id(KIND_IMAGE, kvs_get(&s->args, "base")))
+		fake_violate(world, "disk/%s made without its image", s->name);
+	if (s->kind == KIND_DISK && t && !t->half)
+		fake_violate(world, "disk/%s made over another", s->name);
+	t = fake_add(world, s->kind, s->name);
+	set_id(t, &s->args);
+	t->half = half;
+}
+
+static void check_start(const struct step *s, const struct fake_thing *t)
+{
+	uint64_t cid = kvs_u64(&s->args, "cid", 0);
+
+	if (t && t->running)
+		fake_violate(world, "second VMM for vm/%s", s->name);
+	if (!fake_find(world, KIND_DISK, s->name) || fake_find(world, KIND_DISK, s->name)->half)
+		fake_violate(world, "vm/%s started without its disk", s->name);
+	if (!has_id(KIND_KERNEL, kvs_get(&s->args, "kernel_id")))
+		fake_violate(world, "vm/%s started without its kernel", s->name);
+	for (size_t i = 0; i < FAKE_THINGS; i++)
+		if (world->things[KIND_VM][i].running && world->things[KIND_VM][i].cid == cid)
+			fake_violate(world, "cid %llu twice", (unsigned long long)cid);
+}
+
+static void start(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, KIND_VM, s->name);
+	const char *shape = kvs_get(&s->args, "shape");
+	uint32_t starts = t ? t->starts : 0;
+
+	check_start(s, t);
+	t = fake_add(world, KIND_VM, s->name);
+	t->starts = starts + 1;
+	t->cid = kvs_u64(&s->args, "cid", 0);
+	t->running = !half;
+	snprintf(t->shape, sizeof(t->shape), "%s", shape ? shape : "");
+}
+
+static void stop(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, KIND_VM, s->name);
+
+	if (t && s->kind == KIND_VM && !half)
+		t->running = false;
+}
+
+static void take_away(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, s->kind, s->name);
+	const char *id = kvs_get(&s->args, "id");
+	const char *shared = kvs_get(&s->args, "shared");
+
+	if (!t || (shared && !strcmp(shared, "1")))
+		return;
+	if (t->foreign) {
+		fake_violate(world, "removed foreign %s/%s", kind_name(s->kind), s->name);
+		return;
+	}
+	if (s->kind <= KIND_KERNEL && id && strcmp(t->id, id))
+		return; /* pruning what was there before: that name is a new thing by now */
+	if ((s->kind == KIND_DISK || s->kind == KIND_VM) && any_running(s->name))
+		fake_violate(world, "%s/%s removed under a running VM", kind_name(s->kind), s->name);
+	t->half = true;
+	t->exists = half;
+}
+
+static void grow(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, KIND_DISK, s->name);
+
+	if (any_running(s->name))
+		fake_violate(world, "disk/%s changed under a running VM", s->name);
+	if (t && !half)
+		t->size = kvs_u64(&s->args, "size", 0);
+}
+
+static void effect(const struct step *s, bool half)
+{
+	switch (s->op) {
+	case STEP_CREATE:
+		make(s, half);
+		break;
+	case STEP_START:
+		start(s, half);
+		break;
+	case STEP_STOP:
+		stop(s, half);
+		break;
+	case STEP_DELETE:
+		take_away(s, half);
+		break;
+	case STEP_UPDATE:
+		grow(s, half);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- script --------------------------------------------------------------------------------- */
+
+/* What the script says about this call; FAKE_MODE_N: nothing. */
+static enum fake_mode scripted(void)
+{
+	world->calls++;
+	for (size_t i = 0; i < FAKE_SCRIPT; i++)
+		if (world->script[i].at == world->calls) {
+			world->fired++;
+			return world->script[i].mode;
+		}
+	return FAKE_MODE_N;
+}
+
+static int perform(const struct step *s, void (*act)(const struct step *s, bool half),
+	struct err *e)
+{
+	enum fake_mode mode = scripted();
+
+	if (mode == FAKE_KILL_BEFORE)
+		_exit(FAKE_EXIT);
+	if (mode == FAKE_FAIL)
+		return err_set(e, ERR_SYSTEM, "scripted failure at call %u", world->calls);
+	act(s, mode == FAKE_FAIL_HALF || mode == FAKE_KILL_HALF);
+	if (mode == FAKE_KILL_AFTER || mode == FAKE_KILL_HALF)
+		_exit(FAKE_EXIT);
+	if (mode == FAKE_FAIL_HALF || mode == FAKE_FAIL_AFTER)
+		return err_set(e, ERR_SYSTEM, "scripted failure in call %u", world->calls);
+	return 0;
+}
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+static int fake_resolve(struct host *h, const struct object *o, const struct record *r,
+	struct kvs *facts, struct err *e)
+{
+	const struct image_spec *image = (const struct image_spec *)(const void *)o->spec;
+	const struct kernel_spec *kernel = (const struct kernel_spec *)(const void *)o->spec;
+
+	(void)r;
+	(void)e;
+	if (o->kind == KIND_IMAGE)
+		kvs_setf(h->arena, facts, "id", "sha256:%s%s", image->oci, world->content);
+	else
+		kvs_setf(h->arena, facts, "id", "kernel:%s", kernel->file);
+	return 0;
+}
+
+static const char *shape_of(struct arena *a, const struct vm_spec *vm)
+{
+	return arena_printf(a, "%u cpus, %llu bytes", vm->vcpus, (unsigned long long)vm->memory);
+}
+
+static void observe_vm(struct host *h, struct view *v, const struct fake_thing *t)
+{
+	const struct vm_spec *vm = v->object ? (const void *)v->object->spec : NULL;
+	struct observed *o = &v->observed;
+
+	o->running = t && t->running;
+	if (!vm) {
+		o->seen = t ? SEEN_SAME : SEEN_ABSENT;
+		return;
+	}
+	o->seen = SEEN_SAME;
+	if (!t && (vm->running || !v->record))
+		o->seen = SEEN_ABSENT;
+	if (t && o->running != vm->running) {
+		o->seen = SEEN_DRIFTED;
+		o->cost = CHANGE_RESTART;
+		o->reason = o->running ? "running, expected stopped" : "not running";
+	}
+	if (o->running && strcmp(t->shape, shape_of(h->arena, vm)) && !v->record) {
+		o->seen = SEEN_DRIFTED;
+		o->cost = CHANGE_RESTART;
+	}
+}
+
+static int fake_observe(struct host *h, struct view *views, size_t n, struct err *e)
+{
+	(void)e;
+	for (struct view *v = views; v < views + n; v++) {
+		enum kind kind = v->object ? v->object->kind : v->record->kind;
+		const struct fake_thing *t = fake_find(world, kind,
+			v->object ? v->object->name : v->record->name);
+
+		v->observed = (struct observed){.seen = t ? SEEN_SAME : SEEN_ABSENT};
+		if (t && t->foreign)
+			v->observed.seen = SEEN_FOREIGN;
+		else if (kind == KIND_VM)
+			observe_vm(h, v, t);
+		else if (t && (t->half || (v->record && kind <= KIND_KERNEL &&
+			kvs_get(&v->record->facts, "id") &&
+			strcmp(t->id, kvs_get(&v->record->facts, "id")))))
+			v->observed = (struct observed){.seen = SEEN_DRIFTED, .cost = CHANGE_REPLACE,
+				.reason = "half made"};
+	}
+	return 0;
+}
+
+static int fake_name_step(const struct naming *in, struct kvs *args, struct err *e)
+{
+	struct arena *a = in->host->arena;
+	const struct object *o = in->object;
+	const struct vm_spec *vm = (const struct vm_spec *)(const void *)o->spec;
+	const struct kvs *dep;
+
+	(void)e;
+	kvs_merge(a, args, in->resolved);
+	if (o->kind <= KIND_KERNEL)
+		kvs_setf(a, args, "file", "%s", kvs_get(args, "id"));
+	if (o->kind == KIND_DISK) {
+		dep = in->dep(in, KIND_IMAGE, vm->image);
+		kvs_setf(a, args, "id", "disk-%s-%u", o->name, in->generation);
+		kvs_setf(a, args, "size", "%llu", (unsigned long long)vm->disk_size);
+		kvs_set(a, args, "base", dep ? kvs_get(dep, "id") : "?");
+	}
+	if (o->kind == KIND_VM) {
+		dep = in->dep(in, KIND_KERNEL, vm->kernel);
+		kvs_setf(a, args, "id", "vm-%s", o->name);
+		kvs_setf(a, args, "cid", "%u", in->cid);
+		kvs_set(a, args, "shape", shape_of(a, vm));
+		kvs_set(a, args, "kernel_id", dep ? kvs_get(dep, "id") : "?");
+	}
+	return 0;
+}
+
+static int fake_apply(struct host *h, const struct step *s, struct kvs *facts, struct err *e)
+{
+	struct fake_thing *t;
+
+	if (apply_hook)
+		apply_hook(s);
+	if (perform(s, effect, e) < 0)
+		return -1;
+	t = fake_find(world, KIND_VM, s->name);
+	if (s->op == STEP_WAIT && (!t || !t->running))
+		return err_set(e, ERR_GUEST, "vm/%s is not running", s->name);
+	if (s->op == STEP_WAIT && world->slow_guest)
+		return err_set(e, ERR_TIMEOUT, "vm/%s is not ready", s->name);
+	if (s->op == STEP_START)
+		kvs_setf(h->arena, facts, "pid", "%u", 1000 + t->starts);
+	return 0;
+}
+
+static void reverse(const struct step *s, bool half)
+{
+	struct fake_thing *t = fake_find(world, s->kind, s->name);
+
+	if (!t || t->foreign)
+		return;
+	t->running = false;
+	t->half = true;
+	t->exists = half;
+}
+
+static int fake_undo(struct host *h, const struct step *s, struct err *e)
+{
+	(void)h;
+	return perform(s, reverse, e);
+}
+
+#define SLOTS .observe = fake_observe, .name_step = fake_name_step, .apply = fake_apply, \
+	.undo = fake_undo
+
+static const struct driver drivers[KIND_N] = {
+	[KIND_IMAGE] = {.name = "fake image", .kind = KIND_IMAGE, .resolve = fake_resolve, SLOTS},
+	[KIND_KERNEL] = {.name = "fake kernel", .kind = KIND_KERNEL, .resolve = fake_resolve, SLOTS},
+	[KIND_DISK] = {.name = "fake disk", .kind = KIND_DISK, SLOTS},
+	[KIND_VM] = {.name = "fake vm", .kind = KIND_VM, SLOTS},
+	[KIND_GUEST] = {.name = "fake guest", .kind = KIND_GUEST, SLOTS},
+};
+
+const struct driver *driver_for(enum kind kind)
+{
+	return &drivers[kind];
+}

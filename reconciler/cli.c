@@ -1,0 +1,445 @@
+/* cli.c - the command line: tables of commands and options, and the loop over them. */
+#include "reconciler/cli.h"
+
+#include "reconciler/print.h"
+#include "schema/base/log.h"
+#include "schema/field.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+volatile sig_atomic_t cli_cancel;
+
+const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
+	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_version, &cmd_help, NULL};
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
+
+struct opt {
+	const char *name;
+	char letter;          /* 0: none */
+	enum opt_type type;
+	size_t offset;        /* into struct cli */
+	const char *arg;      /* NULL for flags */
+	const char *commands; /* names with spaces around them; NULL: all */
+	const char *help;
+	const char *const *choices;
+};
+
+#define AT(member) offsetof(struct cli, member)
+
+static const char *const outputs[] = {"table", "json", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+static const struct opt options[] = {
+	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete ",
+		"spec file, may be given again; - is standard input", NULL},
+	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete version ",
+		"table (default) or json", outputs},
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
+		"show the plan and change nothing", NULL},
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete ",
+		"do not ask before deleting or replacing", NULL},
+	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply ",
+		"also make changes that throw data away", NULL},
+	{"no-prune", 0, OPT_FLAG, AT(no_prune), NULL, " plan apply ",
+		"leave alone what the spec no longer names", NULL},
+	{"refresh", 0, OPT_FLAG, AT(refresh), NULL, " plan apply ",
+		"ask registries again what a tag means now", NULL},
+	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan ", "exit 2 when something would change",
+		NULL},
+	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete ",
+		"whose objects these are (default: path of the first file)", NULL},
+	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
+	{"env", 'e', OPT_LIST, AT(env), "NAME=VALUE", " exec ",
+		"environment of the command, may be given again", NULL},
+	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ",
+		"run as this user (default: the workload's)", NULL},
+	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
+		"run in this folder (default: the workload's)", NULL},
+	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ",
+		"wait this long for the guest's agent (default 30s)", NULL},
+	{"console", 0, OPT_FLAG, AT(console), NULL, " logs ",
+		"the serial console instead of the workload's output", NULL},
+	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs ", "go on showing what is added", NULL},
+	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
+	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete ",
+		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
+		"auto, tty, plain, json or none", progresses},
+	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
+		"where state is kept (or RECONCILE_STATE_DIR)", NULL},
+	{"color", 0, OPT_CHOICE, AT(color), "WHEN", NULL, "auto, always or never", colors},
+	{"log-level", 0, OPT_CHOICE, AT(log_level), "LEVEL", NULL, "error, warn, info or debug",
+		levels},
+	{"log-format", 0, OPT_CHOICE, AT(log_format), "FORMAT", NULL, "text or json", formats},
+	{"quiet", 'q', OPT_FLAG, AT(quiet), NULL, NULL, "no progress, only results and errors", NULL},
+	{"verbose", 'v', OPT_FLAG, AT(verbose), NULL, NULL, "say more; the same as --log-level debug",
+		NULL},
+	{"help", 'h', OPT_FLAG, AT(help), NULL, NULL, "show help and exit", NULL},
+	{"version", 0, OPT_FLAG, AT(version), NULL, NULL, "show the version and exit", NULL},
+};
+
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static bool takes(const struct cmd *cmd, const struct opt *o)
+{
+	char key[32];
+
+	if (!o->commands || !cmd)
+		return true;
+	snprintf(key, sizeof(key), " %s ", cmd->name);
+	return strstr(o->commands, key) != NULL;
+}
+
+static int set_choice(const struct opt *o, uint32_t *to, const char *value, struct err *e)
+{
+	for (uint32_t i = 0; o->choices[i]; i++)
+		if (!strcmp(o->choices[i], value)) {
+			*to = i;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE, "--%s: \"%.80s\" is not one of: %s", o->name, value, o->help);
+}
+
+static int set_number(const struct opt *o, uint64_t *to, const char *value, struct err *e)
+{
+	char *end;
+
+	errno = 0;
+	*to = strtoull(value, &end, 10);
+	if (errno || *end || value[0] < '0' || value[0] > '9')
+		return err_set(e, ERR_USAGE, "--%s: \"%.80s\" is not a number", o->name, value);
+	return 0;
+}
+
+struct list {
+	const char **v;
+	size_t n, cap;
+};
+
+static int set_option(struct cli *c, const struct opt *o, const char *value, struct err *e)
+{
+	void *at = (char *)c + o->offset;
+
+	switch (o->type) {
+	case OPT_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case OPT_STRING:
+		if (!value[0])
+			return err_set(e, ERR_USAGE, "--%s: is empty", o->name);
+		*(const char **)at = value;
+		return 0;
+	case OPT_LIST:
+		*vec_push(&c->arena, (struct list *)at) = value;
+		return 0;
+	case OPT_CHOICE:
+		return set_choice(o, at, value, e);
+	case OPT_DURATION:
+		return duration_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
+			err_wrap(e, "--%s", o->name)) : 0;
+	case OPT_NUMBER:
+		return set_number(o, at, value, e);
+	}
+	return 0;
+}
+
+static int unknown_option(const char *word, struct err *e)
+{
+	const char *names[N_OPTIONS], *near;
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		names[i] = options[i].name;
+	near = !strncmp(word, "--", 2) ? nearest_name(word + 2, names, N_OPTIONS) : NULL;
+	err_set(e, ERR_USAGE, "unknown option %.80s", word);
+	return near ? err_hint(e, "did you mean --%s?", near) : -1;
+}
+
+/* ---- parse -------------------------------------------------------------------------------- */
+
+struct parser {
+	struct option longs[N_OPTIONS + 1];
+	char shorts[2 * N_OPTIONS + 4];
+};
+
+static void make_tables(struct parser *p)
+{
+	size_t n = 0;
+
+	/* "-": every other word in its place, as option 1; ":": tell a missing value apart. */
+	p->shorts[n++] = '-';
+	p->shorts[n++] = ':';
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct opt *o = &options[i];
+
+		p->longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
+			256 + (int)i};
+		if (o->letter)
+			p->shorts[n++] = o->letter;
+		if (o->letter && o->arg)
+			p->shorts[n++] = ':';
+	}
+	p->longs[N_OPTIONS] = (struct option){0};
+	p->shorts[n] = '\0';
+}
+
+static const struct opt *find_option(int got)
+{
+	if (got >= 256)
+		return &options[got - 256];
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (options[i].letter == got)
+			return &options[i];
+	return NULL;
+}
+
+static int find_command(struct cli *c, const char *word, struct err *e)
+{
+	const char *names[32], *near;
+	size_t n = 0;
+
+	for (; commands[n]; n++) {
+		names[n] = commands[n]->name;
+		if (!strcmp(names[n], word)) {
+			c->cmd = commands[n];
+			return 0;
+		}
+	}
+	near = nearest_name(word, names, n);
+	err_set(e, ERR_USAGE, "unknown command \"%.80s\"", word);
+	return err_hint(e, near ? "did you mean \"%s\"?" : "see: reconcile help", near);
+}
+
+static int take_word(struct cli *c, const char *word, struct err *e)
+{
+	if (!c->cmd)
+		return find_command(c, word, e);
+	*vec_push(&c->arena, &c->args) = word;
+	return 0;
+}
+
+/* A word of "exec VM COMMAND" that follows the VM belongs to the command, also when it looks like
+ * an option. */
+static bool ends_options(const struct cli *c)
+{
+	return c->cmd == &cmd_exec && c->args.n == 1;
+}
+
+static int take_option(struct cli *c, int got, const char *word, struct err *e)
+{
+	const struct opt *o;
+
+	if (got == ':')
+		return err_set(e, ERR_USAGE, "option %.80s needs a value", word);
+	o = got == '?' ? NULL : find_option(got);
+	if (!o)
+		return unknown_option(word, e);
+	if (!takes(c->cmd, o))
+		return err_set(e, ERR_USAGE, "%s does not take --%s", c->cmd->name, o->name);
+	return set_option(c, o, optarg, e);
+}
+
+static int parse(struct cli *c, int argc, char **argv, struct err *e)
+{
+	struct parser p;
+	int got;
+
+	make_tables(&p);
+	opterr = 0;
+	optind = 1;
+	while (!ends_options(c)) {
+		int at = optind;
+
+		got = getopt_long(argc, argv, p.shorts, p.longs, NULL);
+		if (got < 0)
+			break;
+		if (got == 1 ? take_word(c, optarg, e) < 0
+			     : take_option(c, got, argv[at < argc ? at : argc - 1], e) < 0)
+			return -1;
+	}
+	c->n_before = c->args.n;
+	if (optind > 1 && optind <= argc && !strcmp(argv[optind - 1], "--"))
+		c->after_dashes = argv[optind - 1];
+	if (ends_options(c) && optind < argc && !strcmp(argv[optind], "--"))
+		c->after_dashes = argv[optind++];
+	for (; optind < argc; optind++)
+		if (take_word(c, argv[optind], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- help --------------------------------------------------------------------------------- */
+
+static void print_options(const struct cmd *cmd, bool common, FILE *to)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct opt *o = &options[i];
+		char left[64];
+
+		if (!takes(cmd, o) || (o->commands == NULL) != common)
+			continue;
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
+			o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
+			o->arg ? " " : "", o->arg ? o->arg : "");
+		fprintf(to, "  %-28s %s\n", left, o->help);
+	}
+}
+
+void cli_help(const struct cli *c, const struct cmd *cmd, FILE *to)
+{
+	if (cmd) {
+		fprintf(to, "usage: %s %s [OPTION...] %s\n\n%s\n\nOptions:\n", c->program, cmd->name,
+			cmd->args, cmd->help);
+		print_options(cmd, false, to);
+		fprintf(to, "\nOptions of every command:\n");
+		print_options(cmd, true, to);
+		return;
+	}
+	fprintf(to, "reconcile keeps microVMs on this host the way a YAML file says they should be.\n\n"
+		    "usage: %s COMMAND [OPTION...]\n\nCommands:\n", c->program);
+	for (size_t i = 0; commands[i]; i++)
+		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->caption);
+	fprintf(to, "\nOptions of every command:\n");
+	print_options(NULL, true, to);
+	fprintf(to, "\n%s help COMMAND says more.\n", c->program);
+}
+
+/* ---- run ---------------------------------------------------------------------------------- */
+
+static void on_signal(int sig)
+{
+	if (cli_cancel) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
+	cli_cancel = sig;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static bool wants_color(uint32_t color, int fd)
+{
+	const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+	const char *term = getenv("TERM");
+
+	if (color != COLOR_AUTO)
+		return color == COLOR_ALWAYS;
+	if (no && no[0])
+		return false;
+	if (force && force[0] && strcmp(force, "0"))
+		return true;
+	return isatty(fd) && term && strcmp(term, "dumb");
+}
+
+static void set_up(struct cli *c)
+{
+	struct log_config log = {
+		.level = c->verbose ? LOG_DEBUG : (enum log_level)c->log_level,
+		.json = c->log_format == LOG_FORMAT_JSON,
+	};
+
+	log_setup(&log);
+	c->colored_out = wants_color(c->color, STDOUT_FILENO);
+	c->colored_err = wants_color(c->color, STDERR_FILENO);
+	if (c->quiet)
+		c->progress = PROGRESS_NONE;
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	set_up(c);
+	if (c->version)
+		return cmd_version.run(c, e);
+	if (c->help || !c->cmd) {
+		cli_help(c, c->cmd, c->help ? stdout : stderr);
+		return c->help ? 0 : err_exit_code(ERR_USAGE);
+	}
+	return c->cmd->run(c, e);
+}
+
+/* A result that could not be written is not a result. A reader that went away is fine. */
+static int flush_result(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (errno == EPIPE)
+		return code;
+	fprintf(stderr, "reconcile: cannot write the result: %s\n", strerror(errno));
+	return code ? code : 1;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli c = {
+		.program = "reconcile",
+		.log_level = LOG_WARN,
+		.lock_timeout_ms = 10000,
+		.timeout_ms = 30000,
+	};
+	struct err err = ERR_INIT;
+	int code;
+
+	if (argc < 1)
+		return err_exit_code(ERR_USAGE);
+	catch_signals();
+	code = parse(&c, argc, argv, &err);
+	if (code == 0)
+		code = run(&c, &err);
+	else
+		set_up(&c);
+	if (code < 0) {
+		print_err(&c, &err);
+		code = err.kind == ERR_CANCELLED && cli_cancel ? 128 + cli_cancel
+							       : err_exit_code(err.kind);
+	}
+	code = flush_result(code);
+	arena_free(&c.arena);
+	return code;
+}
+
+/* ---- shared by commands ------------------------------------------------------------------- */
+
+int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e)
+{
+	vec_each(a, &c->args)
+		*vec_push(&c->arena, &c->files) = *a;
+	*files = (const char *const *)c->files.v;
+	*n = c->files.n;
+	if (*n)
+		return 0;
+	err_set(e, ERR_USAGE, "%s: no spec file given", c->cmd->name);
+	return err_hint(e, "for example: reconcile %s vms.yaml", c->cmd->name);
+}
+
+const char *cli_source(struct cli *c, const char *const *files, size_t n)
+{
+	char folder[PATH_MAX];
+	const char *slash;
+
+	if (c->source || !n || !strcmp(files[0], "-"))
+		return c->source ? c->source : n ? files[0] : "";
+	slash = strrchr(files[0], '/');
+	if (!realpath(slash ? arena_dupn(&c->arena, files[0], (size_t)(slash - files[0]) + 1) : ".",
+		    folder))
+		return files[0];
+	return arena_printf(&c->arena, "%s/%s", strcmp(folder, "/") ? folder : "",
+		slash ? slash + 1 : files[0]);
+}

@@ -1,0 +1,74 @@
+/* cli.h - the command line: one table of commands, one table of options.
+ *
+ * Flags may stand anywhere before "--". stdout carries only the result that was asked for;
+ * progress, prompts, warnings and logs go to stderr. Exit codes: docs/exit-status.md.
+ */
+#pragma once
+
+#include "schema/base/vec.h"
+#include "schema/base/err.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+struct cmd;
+
+/* Every option of every command; which command takes which is in the table in cli.c. */
+struct cli {
+	struct arena arena;
+	const struct cmd *cmd;
+	VEC(const char *) args;     /* what is not an option */
+	VEC(const char *) files;    /* -f */
+	const char *after_dashes;   /* not NULL: there was a "--"; args from n_before on follow it */
+	size_t n_before;            /* args before "--" */
+
+	const char *state_dir, *source;
+	uint32_t output, color, progress, log_level, log_format;
+	uint64_t lock_timeout_ms, timeout_ms;
+	bool help, version, quiet, verbose;
+	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
+	bool console, follow, no_stdin;
+	uint64_t tail;
+	const char *user, *workdir;
+	VEC(const char *) env;
+
+	const char *program;        /* argv[0], for usage lines */
+	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
+};
+
+struct cmd {
+	const char *name;
+	const char *args;    /* usage: "[FILE...]" */
+	const char *caption; /* one line */
+	const char *help;    /* paragraphs with examples */
+	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
+};
+
+extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
+	cmd_logs, cmd_version, cmd_help;
+
+/* All commands in the order of the help; NULL-terminated. */
+extern const struct cmd *const commands[];
+
+/* Set by SIGINT and SIGTERM to the signal's number; a second one ends the program at once. */
+extern volatile sig_atomic_t cli_cancel;
+
+/* The whole program: parse, run, print the error. Returns the exit code. */
+int cli_main(int argc, char **argv);
+
+/* Print the help of one command, or of all when cmd is NULL. */
+void cli_help(const struct cli *c, const struct cmd *cmd, FILE *to);
+
+/* Spec files of this command: -f first, then positionals. ERR_USAGE when there is none. */
+int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e);
+
+/* Whose spec these files are: --source, else the absolute path of the first file ("-" for standard
+ * input). Not normalised further: the owner is what the user named. */
+const char *cli_source(struct cli *c, const char *const *files, size_t n);

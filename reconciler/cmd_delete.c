@@ -1,0 +1,78 @@
+/* cmd_delete.c - take away what a spec made, or single VMs. */
+#include "reconciler/session.h"
+
+#include <string.h>
+
+/* "vm/web" names a VM; everything else is a spec file, whose text need not be read: its objects
+ * are those that are recorded under its source. */
+static int sort_args(struct cli *c, struct pass *p, struct err *e)
+{
+	VEC(const char *) vms = {0};
+	const char *const *files;
+	size_t n;
+
+	vec_each(a, &c->args)
+		if (!strncmp(*a, "vm/", 3) && (*a)[3])
+			*vec_push(&c->arena, &vms) = *a;
+	if (vms.n) {
+		if (vms.n != c->args.n || c->files.n || c->all)
+			return err_set(e, ERR_USAGE, "delete: give either VMs or files, not both");
+		p->only = (const char *const *)vms.v;
+		p->n_only = vms.n;
+		p->source = c->source;
+		return 0;
+	}
+	if (c->all && !c->args.n && !c->files.n)
+		return 0;
+	if (c->all)
+		return err_set(e, ERR_USAGE, "delete: --all goes with no file and no VM");
+	if (!c->args.n && !c->files.n && c->source) {
+		p->source = c->source;
+		return 0;
+	}
+	if (cli_files(c, &files, &n, e) < 0)
+		return err_hint(e, "for example: reconcile delete vms.yaml, or reconcile delete vm/web");
+	p->source = cli_source(c, files, n);
+	return 0;
+}
+
+static int check_named(const struct pass *p, struct err *e)
+{
+	for (size_t i = 0; i < p->n_only; i++)
+		if (!views_find(&p->views, KIND_VM, p->only[i] + 3))
+			return err_set(e, ERR_FAILED, "there is no VM \"%s\"; nothing was done",
+				p->only[i] + 3);
+	if (p->views.n || p->n_only || !p->source)
+		return 0;
+	/* Deleting what is not there is done, but a mistyped path should not look like success. */
+	fprintf(stderr, "reconcile: nothing is recorded for source %s\n", p->source);
+	return 0;
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
+		.write = !c->dry_run, .lock_wait_ms = (int64_t)c->lock_timeout_ms};
+	int rc = sort_args(c, &p, e);
+
+	if (rc == 0)
+		rc = pass_look(&p, e);
+	if (rc == 0)
+		rc = check_named(&p, e);
+	if (rc == 0)
+		rc = c->dry_run ? session_show(c, &p) : session_act(c, &p, e);
+	pass_close(&p);
+	return rc;
+}
+
+const struct cmd cmd_delete = {
+	.name = "delete",
+	.args = "FILE...|vm/NAME...",
+	.caption = "take away what a spec made, or single VMs",
+	.help = "Stops the VMs (the guest is asked to power off first), then removes them, their disks and\n"
+		"what only they used. Asks before it does, unless --yes is given.\n\n"
+		"  reconcile delete vms.yaml       everything that came from this file\n"
+		"  reconcile delete vm/web vm/db   two VMs and their disks\n"
+		"  reconcile delete --all -y       everything there is",
+	.run = run,
+};

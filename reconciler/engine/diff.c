@@ -1,0 +1,242 @@
+/* diff.c - three views of each object -> what has to change. */
+#include "reconciler/engine/diff.h"
+
+#include <string.h>
+
+/* In the order of the three loops, so that the index can be computed. REC_DIFFERENT without
+ * desire means nothing more than REC_SAME: there is nothing to differ from. */
+const struct three_way three_way[THREE_WAY_ROWS] = {
+	{false, REC_ABSENT, SEEN_ABSENT, VERDICT_NONE, TIER_SAFE, "nothing anywhere"},
+	{false, REC_ABSENT, SEEN_SAME, VERDICT_CONFLICT, TIER_SAFE,
+		"carries our mark, nobody asked for it: an orphan, shown and left alone"},
+	{false, REC_ABSENT, SEEN_DRIFTED, VERDICT_CONFLICT, TIER_SAFE,
+		"a damaged orphan, shown and left alone"},
+	{false, REC_ABSENT, SEEN_FOREIGN, VERDICT_NONE, TIER_SAFE, "somebody else's; not our concern"},
+	{false, REC_SAME, SEEN_ABSENT, VERDICT_FORGET, TIER_SAFE, "gone already: the row goes too"},
+	{false, REC_SAME, SEEN_SAME, VERDICT_DELETE, TIER_YES, "no longer wanted"},
+	{false, REC_SAME, SEEN_DRIFTED, VERDICT_DELETE, TIER_YES, "no longer wanted, and damaged"},
+	{false, REC_SAME, SEEN_FOREIGN, VERDICT_FORGET, TIER_SAFE,
+		"ours is gone, somebody else's stands in its place and is not touched"},
+	{false, REC_DIFFERENT, SEEN_ABSENT, VERDICT_FORGET, TIER_SAFE, "gone already: the row goes too"},
+	{false, REC_DIFFERENT, SEEN_SAME, VERDICT_DELETE, TIER_YES, "no longer wanted"},
+	{false, REC_DIFFERENT, SEEN_DRIFTED, VERDICT_DELETE, TIER_YES, "no longer wanted, and damaged"},
+	{false, REC_DIFFERENT, SEEN_FOREIGN, VERDICT_FORGET, TIER_SAFE,
+		"ours is gone, somebody else's stands in its place and is not touched"},
+	{true, REC_ABSENT, SEEN_ABSENT, VERDICT_CREATE, TIER_SAFE, "new"},
+	{true, REC_ABSENT, SEEN_SAME, VERDICT_ADOPT, TIER_SAFE,
+		"ours by its mark and as wanted: only the row is missing"},
+	{true, REC_ABSENT, SEEN_DRIFTED, VERDICT_REPLACE, TIER_YES,
+		"ours by its mark but not as wanted, and nothing tells what it was"},
+	{true, REC_ABSENT, SEEN_FOREIGN, VERDICT_CONFLICT, TIER_SAFE,
+		"the name is taken by something that is not ours"},
+	{true, REC_SAME, SEEN_ABSENT, VERDICT_CREATE, TIER_SAFE, "it is gone: made again"},
+	{true, REC_SAME, SEEN_SAME, VERDICT_NONE, TIER_SAFE, "as it should be"},
+	{true, REC_SAME, SEEN_DRIFTED, VERDICT_RESTART, TIER_SAFE,
+		"changed behind our back: put right at the cost that the driver names"},
+	{true, REC_SAME, SEEN_FOREIGN, VERDICT_CONFLICT, TIER_SAFE,
+		"ours is gone and somebody else's stands in its place"},
+	{true, REC_DIFFERENT, SEEN_ABSENT, VERDICT_CREATE, TIER_SAFE,
+		"it is gone and the spec has changed: made by the new spec"},
+	{true, REC_DIFFERENT, SEEN_SAME, VERDICT_RESTART, TIER_SAFE,
+		"the spec has changed: live, restart or replace as the field says"},
+	{true, REC_DIFFERENT, SEEN_DRIFTED, VERDICT_RESTART, TIER_SAFE,
+		"changed behind our back and in the spec: the higher cost of both"},
+	{true, REC_DIFFERENT, SEEN_FOREIGN, VERDICT_CONFLICT, TIER_SAFE,
+		"ours is gone and somebody else's stands in its place"},
+};
+
+const struct three_way *three_way_find(bool desired, enum rec rec, enum seen seen)
+{
+	return &three_way[(desired ? 12 : 0) + rec * 4 + seen];
+}
+
+static struct reason *add_reason(struct arena *a, struct delta *c, enum change cost)
+{
+	struct reason *r = vec_push(a, &c->reasons);
+
+	r->cost = cost;
+	if (cost > c->cost)
+		c->cost = cost;
+	return r;
+}
+
+/* ---- fields ------------------------------------------------------------------------------- */
+
+/* Shrinking a disk throws away what does not fit any more. */
+static enum change field_cost(const struct field *f, const char *from, const char *to)
+{
+	uint64_t was, is;
+
+	if (f->feeds != KIND_DISK || f->type != FIELD_SIZE || !from || !to)
+		return f->change;
+	if (size_parse(from, &was, NULL) < 0 || size_parse(to, &is, NULL) < 0 || is >= was)
+		return f->change;
+	return CHANGE_DATA_LOSS;
+}
+
+static void compare_fields(struct arena *a, const struct view *v, struct delta *c)
+{
+	const struct spec_head *head = v->object->spec;
+	const struct noun *noun = head->noun;
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+		const char *from, *to;
+		struct reason *r;
+
+		if (f->feeds != v->object->kind)
+			continue;
+		from = kvs_get(&v->record->fields, f->path);
+		to = field_print(a, f, head);
+		if (from == to || (from && to && !strcmp(from, to)))
+			continue;
+		r = add_reason(a, c, field_cost(f, from, to));
+		r->field = f->path;
+		r->from = from;
+		r->to = to;
+		r->pos = head->at[i].line ? head->at[i] : head->pos;
+	}
+}
+
+/* The object's own content: what resolve found outside against what was recorded. */
+static void compare_content(struct arena *a, const struct view *v, struct delta *c)
+{
+	const char *from = kvs_get(&v->record->facts, "id");
+	const char *to = kvs_get(&v->resolved, "id");
+	struct reason *r;
+
+	if (!from || !to || !strcmp(from, to))
+		return;
+	r = add_reason(a, c, CHANGE_REPLACE);
+	r->field = "content";
+	r->from = from;
+	r->to = to;
+	r->pos = v->object->spec->pos;
+}
+
+/* The content of what it was made from. */
+static void compare_inputs(struct arena *a, const struct view *v, struct delta *c,
+	const char *(*id_of)(void *arg, enum kind kind, const char *name), void *arg)
+{
+	vec_each(d, &v->object->deps) {
+		const char *key = arena_printf(a, "in.%s/%s", kind_name(d->kind), d->name);
+		const char *from = kvs_get(&v->record->facts, key);
+		const char *to = id_of(arg, d->kind, d->name);
+		struct reason *r;
+
+		if (d->change == CHANGE_NONE || !from || !to || !strcmp(from, to))
+			continue;
+		r = add_reason(a, c, d->change);
+		r->field = arena_printf(a, "%s/%s content", kind_name(d->kind), d->name);
+		r->from = from;
+		r->to = to;
+		r->pos = d->pos;
+	}
+}
+
+/* ---- verdict ------------------------------------------------------------------------------ */
+
+static enum verdict by_cost(enum change cost)
+{
+	static const enum verdict verdicts[] = {
+		[CHANGE_NONE] = VERDICT_LIVE, /* recorded only; nothing to do in the world */
+		[CHANGE_LIVE] = VERDICT_LIVE,
+		[CHANGE_RESTART] = VERDICT_RESTART,
+		[CHANGE_REPLACE] = VERDICT_REPLACE,
+		[CHANGE_DATA_LOSS] = VERDICT_REPLACE,
+	};
+
+	return verdicts[cost];
+}
+
+static enum tier by_tier(enum change cost, enum tier at_least)
+{
+	enum tier t = cost == CHANGE_DATA_LOSS ? TIER_DATA_LOSS
+		: cost == CHANGE_REPLACE	? TIER_YES
+						: TIER_SAFE;
+
+	return t > at_least ? t : at_least;
+}
+
+/* Only what a user can lose asks for a word: images and kernels are made again from outside. */
+static bool is_precious(enum kind kind)
+{
+	return kind == KIND_DISK || kind == KIND_VM;
+}
+
+static void settle(struct arena *a, const struct view *v, enum rec rec, struct delta *c)
+{
+	const struct three_way *row = three_way_find(v->object != NULL, rec, v->observed.seen);
+	enum seen seen = v->observed.seen;
+
+	c->verdict = row->verdict;
+	c->tier = row->tier;
+	if (v->object && rec != REC_ABSENT && (seen == SEEN_SAME || seen == SEEN_DRIFTED) &&
+		row->verdict != VERDICT_NONE) {
+		c->verdict = by_cost(c->cost);
+		c->tier = by_tier(c->cost, row->tier);
+	}
+	/* What an interrupted pass left as it should be only needs its row put right. */
+	if (c->verdict == VERDICT_NONE && v->object && v->record && v->record->state != RECORD_MADE)
+		c->verdict = VERDICT_ADOPT;
+	/* A disk that was there and is gone took its data with it: say so, and ask. */
+	if (c->verdict == VERDICT_CREATE && c->kind == KIND_DISK && v->record &&
+		v->record->state == RECORD_MADE) {
+		add_reason(a, c, CHANGE_REPLACE)->text =
+			"the disk is gone and its data with it; a new one is made from the image";
+		c->tier = TIER_YES;
+	}
+	if (!is_precious(c->kind))
+		c->tier = TIER_SAFE;
+}
+
+static bool other_source(const struct view *v, const char *source)
+{
+	return v->object && v->record && strcmp(v->record->source, source);
+}
+
+void diff_object(struct arena *a, const struct view *v, const char *source,
+	const char *(*id_of)(void *arg, enum kind kind, const char *name), void *arg,
+	struct delta *out)
+{
+	enum rec rec = REC_ABSENT;
+
+	*out = (struct delta){
+		.view = v,
+		.kind = v->object ? v->object->kind : v->record->kind,
+		.name = v->object ? v->object->name : v->record->name,
+	};
+	if (other_source(v, source)) {
+		out->verdict = VERDICT_CONFLICT;
+		add_reason(a, out, CHANGE_NONE)->text = arena_printf(a,
+			"belongs to source %s; delete it there first, or give --source", v->record->source);
+		return;
+	}
+	if (v->object && v->record) {
+		compare_fields(a, v, out);
+		compare_content(a, v, out);
+		compare_inputs(a, v, out, id_of, arg);
+		rec = out->reasons.n ? REC_DIFFERENT : REC_SAME;
+	} else if (v->record) {
+		rec = REC_SAME;
+	}
+	if (v->observed.seen == SEEN_DRIFTED || (v->observed.reason && v->observed.seen != SEEN_SAME))
+		add_reason(a, out, v->observed.seen == SEEN_DRIFTED ? v->observed.cost : CHANGE_NONE)
+			->text = v->observed.reason ? v->observed.reason : "is not as it should be";
+	settle(a, v, rec, out);
+}
+
+void diff_raise(struct arena *a, struct delta *c, enum change cost, const char *text,
+	struct pos pos)
+{
+	struct reason *r;
+
+	if (c->verdict == VERDICT_CREATE || c->verdict == VERDICT_DELETE ||
+		c->verdict == VERDICT_FORGET || c->verdict == VERDICT_CONFLICT)
+		return;
+	r = add_reason(a, c, cost);
+	r->text = text;
+	r->pos = pos;
+	c->verdict = by_cost(c->cost);
+	c->tier = by_tier(c->cost, c->tier);
+}

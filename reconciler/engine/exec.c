@@ -1,0 +1,516 @@
+/* exec.c - run a plan; see exec.h for the order that must hold. */
+#include "reconciler/engine/exec.h"
+
+#include "reconciler/engine/handles.h"
+#include "schema/base/clock.h"
+#include "schema/base/json.h"
+#include "schema/base/log.h"
+
+#include <string.h>
+
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MAX_MS 300000
+
+/* An outcome that waits for the next commit. */
+struct outcome {
+	int64_t intent;
+	const char *state, *error;
+};
+
+struct run {
+	struct exec *x;
+	struct arena *a;
+	struct record *records;    /* one per view: as it will be written */
+	bool *touched;             /* per view: the row has to be written */
+	bool *forget;              /* per view: the row goes */
+	int64_t *intents;          /* per step */
+	VEC(struct outcome) outcomes;
+};
+
+static const struct view *view_of(const struct run *r, uint32_t i)
+{
+	return &r->x->plan->views->v[i];
+}
+
+static const struct plan_step *step_at(const struct run *r, uint32_t i)
+{
+	return &r->x->plan->steps.v[i];
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+static void apply_spec(struct run *r, uint32_t view)
+{
+	const struct object *o = view_of(r, view)->object;
+	struct record *rec = &r->records[view];
+
+	rec->fields = (struct kvs){0};
+	field_values(r->a, o->spec->noun, o->spec, o->kind, &rec->fields);
+	rec->where = arena_printf(r->a, "%s:%u:%u", o->spec->pos.file, o->spec->pos.line,
+		o->spec->pos.col);
+}
+
+static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
+{
+	struct record *rec = &r->records[view];
+
+	if (rec->state != state || !rec->changed_at_ms)
+		rec->changed_at_ms = clock_real_ms();
+	rec->state = state;
+	rec->reason = arena_dup(r->a, reason);
+	r->touched[view] = true;
+}
+
+/* Exponential with a spread of a fifth, so that many that fail together do not come back together. */
+static int64_t backoff_ms(const char *name, uint32_t attempts)
+{
+	int64_t wait = BACKOFF_FIRST_MS;
+	uint32_t spread = attempts;
+
+	for (uint32_t i = 1; i < attempts && wait < BACKOFF_MAX_MS; i++)
+		wait *= 2;
+	if (wait > BACKOFF_MAX_MS)
+		wait = BACKOFF_MAX_MS;
+	for (; *name; name++)
+		spread = spread * 31 + (unsigned char)*name;
+	return wait * 4 / 5 + wait * (int64_t)(spread % 401) / 1000;
+}
+
+static void set_failed(struct run *r, uint32_t view, const char *reason)
+{
+	struct record *rec = &r->records[view];
+
+	set_state(r, view, RECORD_FAILED, reason);
+	rec->attempts++;
+	rec->retry_at_ms = clock_real_ms() + backoff_ms(rec->name, rec->attempts);
+}
+
+static void set_made(struct run *r, uint32_t view)
+{
+	set_state(r, view, RECORD_MADE, NULL);
+	r->records[view].attempts = 0;
+	r->records[view].retry_at_ms = 0;
+}
+
+static void load_rows(struct run *r)
+{
+	const struct plan *plan = r->x->plan;
+
+	for (uint32_t i = 0; i < plan->views->n; i++) {
+		const struct view *v = view_of(r, i);
+
+		if (v->record) {
+			r->records[i] = *v->record;
+			kvs_copy(r->a, &r->records[i].fields, &v->record->fields);
+			kvs_copy(r->a, &r->records[i].facts, &v->record->facts);
+		} else {
+			r->records[i] = (struct record){
+				.kind = v->object->kind,
+				.name = v->object->name,
+				.source = r->x->source,
+			};
+		}
+	}
+}
+
+/* Changes of the record alone: nothing in the world has to be done for them. */
+static void settle_rows(struct run *r)
+{
+	const struct plan *plan = r->x->plan;
+	bool *has_step = arena_array(r->a, plan->views->n + 1, sizeof(bool));
+
+	vec_each(s, &plan->steps)
+		if (!s->prune)
+			has_step[s->view] = true;
+	for (uint32_t i = 0; i < plan->views->n; i++) {
+		enum verdict verdict = plan->deltas[i].verdict;
+
+		if (verdict == VERDICT_NONE || verdict == VERDICT_CONFLICT || has_step[i])
+			continue;
+		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
+			r->forget[i] = true;
+			continue;
+		}
+		apply_spec(r, i);
+		kvs_merge(r->a, &r->records[i].facts, plan->facts[i]);
+		set_made(r, i);
+	}
+}
+
+/* What the row says while the step is on its way. New fields and names are written only by the
+ * step that makes the object: before it the old ones still describe what is there. */
+static void mark_intent(struct run *r, const struct plan_step *s)
+{
+	struct record *rec = &r->records[s->view];
+
+	if (s->step.kind == KIND_GUEST || s->prune)
+		return;
+	if (s->step.op == STEP_DELETE || s->step.op == STEP_STOP) {
+		set_state(r, s->view, RECORD_DELETING, rec->reason);
+		return;
+	}
+	apply_spec(r, s->view);
+	kvs_merge(r->a, &rec->facts, &s->step.args);
+	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
+	set_state(r, s->view, RECORD_MAKING, rec->reason);
+}
+
+/* ---- commits ------------------------------------------------------------------------------ */
+
+static int write_rows(struct run *r, struct err *e)
+{
+	struct store *store = r->x->store;
+
+	for (uint32_t i = 0; i < r->x->plan->views->n; i++) {
+		const struct record *rec = &r->records[i];
+
+		if (r->forget[i]) {
+			if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
+				return -1;
+			if (rec->kind == KIND_VM && store_release(store, PLAN_CID_POOL,
+				    arena_printf(r->a, "vm/%s", rec->name), e) < 0)
+				return -1;
+		} else if (r->touched[i] && store_put(store, rec, e) < 0) {
+			return -1;
+		}
+		r->forget[i] = r->touched[i] = false;
+	}
+	return 0;
+}
+
+static int write_outcomes(struct run *r, struct err *e)
+{
+	vec_each(o, &r->outcomes)
+		if (store_outcome(r->x->store, o->intent, o->state, o->error, e) < 0)
+			return -1;
+	r->outcomes.n = 0;
+	return 0;
+}
+
+static int write_leases(struct run *r, struct err *e)
+{
+	/* Give all back first: two VMs may be swapping their fixed ids. */
+	vec_each(l, &r->x->plan->take)
+		if (store_release(r->x->store, l->pool, l->owner, e) < 0)
+			return -1;
+	vec_each(l, &r->x->plan->take)
+		if (store_lease(r->x->store, l, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *e)
+{
+	for (uint32_t i = from; i < to; i++) {
+		if (r->x->results[i].state != STEP_PENDING)
+			continue;
+		if (store_intent(r->x->store, r->x->pass, &step_at(r, i)->step, &r->intents[i], e) < 0)
+			return -1;
+		mark_intent(r, step_at(r, i));
+	}
+	return 0;
+}
+
+/* One commit: outcomes so far, then the intents of steps [from, to). */
+static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct err *e)
+{
+	struct store *store = r->x->store;
+
+	if (store_begin(store, e) < 0)
+		return -1;
+	if ((first && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
+		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
+		write_rows(r, e) < 0) {
+		store_rollback(store);
+		return -1;
+	}
+	return store_commit(store, e);
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+static void note_outcome(struct run *r, uint32_t i, const char *state, const char *error)
+{
+	*vec_push(r->a, &r->outcomes) = (struct outcome){
+		.intent = r->intents[i],
+		.state = state,
+		.error = arena_dup(r->a, error),
+	};
+}
+
+static const char *group_of(const struct run *r, const struct plan_step *s)
+{
+	const char *name = s->step.name;
+
+	/* A VM, its disk and its guest are one change; images and kernels each their own. */
+	if (s->step.kind == KIND_IMAGE || s->step.kind == KIND_KERNEL)
+		return arena_printf(r->a, "%s/%s", kind_name(s->step.kind), name);
+	return arena_printf(r->a, "vm/%s", name);
+}
+
+static bool is_unmet(enum step_state s)
+{
+	return s == STEP_FAILED || s == STEP_SKIPPED || s == STEP_UNDONE || s == STEP_NOT_READY;
+}
+
+/* Mark steps of this level that need something that did not come to be. */
+static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
+{
+	const struct plan *plan = r->x->plan;
+
+	vec_each(n, &plan->needs) {
+		struct step_result *res = &r->x->results[n->from];
+		const struct step *on = &step_at(r, n->to)->step;
+
+		if (n->from < from || n->from >= to || res->state != STEP_PENDING ||
+			!is_unmet(r->x->results[n->to].state))
+			continue;
+		res->state = STEP_SKIPPED;
+		r->x->skipped++;
+		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
+			step_op_name(on->op), kind_name(on->kind), on->name);
+	}
+}
+
+/* Facts found while the pass runs (a pid) belong into the later steps of the same VM. */
+static struct step with_facts(struct run *r, uint32_t i)
+{
+	const struct plan_step *s = step_at(r, i);
+	struct step step = s->step;
+
+	if (step.kind == KIND_GUEST && step.op == STEP_WAIT) {
+		kvs_copy(r->a, &step.args, &r->records[s->view].facts);
+		kvs_merge(r->a, &step.args, &s->step.args);
+	}
+	return step;
+}
+
+static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
+{
+	struct host *h = r->x->host;
+
+	if (s->step.kind != KIND_VM)
+		return 0;
+	if (s->step.op == STEP_START)
+		return handles_write(h->state_fd, h->instance, s->step.name,
+			&r->records[s->view].facts, e);
+	return handles_remove(h->state_fd, s->step.name, e);
+}
+
+static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit"};
+
+static void drop_process_facts(struct run *r, uint32_t view)
+{
+	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
+		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
+}
+
+/* Stopping was all that the spec asked for: the row is as it should be. */
+static void stopped_as_asked(struct run *r, uint32_t view)
+{
+	apply_spec(r, view);
+	set_made(r, view);
+}
+
+static void step_succeeded(struct run *r, const struct plan_step *s, const struct kvs *facts)
+{
+	struct record *rec = &r->records[s->view];
+	enum verdict verdict = r->x->plan->deltas[s->view].verdict;
+
+	if (s->prune) {
+		kvs_set(r->a, &rec->facts, "old", NULL);
+		r->touched[s->view] = true;
+		return;
+	}
+	if (s->step.kind == KIND_GUEST)
+		return;
+	if (s->step.op == STEP_STOP)
+		drop_process_facts(r, s->view);
+	kvs_merge(r->a, &rec->facts, facts);
+	if (s->step.op == STEP_DELETE && (verdict == VERDICT_DELETE || verdict == VERDICT_FORGET))
+		r->forget[s->view] = true;
+	else if (s->step.op == STEP_STOP && view_of(r, s->view)->object &&
+		!((const struct vm_spec *)(const void *)view_of(r, s->view)->object->spec)->running)
+		stopped_as_asked(r, s->view);
+	else if (s->step.op != STEP_STOP && s->step.op != STEP_DELETE)
+		set_made(r, s->view);
+	else
+		r->touched[s->view] = true;
+}
+
+static void undo_one(struct run *r, uint32_t i, const char *why)
+{
+	const struct plan_step *s = step_at(r, i);
+	struct step_result *res = &r->x->results[i];
+	struct err more = ERR_INIT;
+	bool existed = view_of(r, s->view)->record != NULL;
+
+	if (driver_for(s->step.kind)->undo(r->x->host, &s->step, &more) < 0) {
+		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
+			s->step.name, more.msg);
+		note_outcome(r, i, "undo-failed", more.msg);
+		set_failed(r, s->view, arena_printf(r->a, "%s; undo: %s", why, more.msg));
+		err_join(&res->err, &more);
+		return;
+	}
+	if (s->step.kind == KIND_VM) {
+		drop_process_facts(r, s->view);
+		handles_remove(r->x->host->state_fd, s->step.name, NULL);
+	}
+	note_outcome(r, i, res->state == STEP_FAILED ? "failed" : "undone", why);
+	if (res->state == STEP_DONE) {
+		res->state = STEP_UNDONE;
+		r->x->done--;
+	}
+	/* A VM keeps its row, its identity and its reason; what was made for it is gone again. */
+	if (s->step.kind == KIND_VM || existed)
+		set_failed(r, s->view, why);
+	else
+		r->forget[s->view] = true;
+}
+
+/* Undo the failed step and what was made before it in the same change, in reverse. */
+static void undo_change(struct run *r, uint32_t failed)
+{
+	const char *group = group_of(r, step_at(r, failed));
+	const char *why = r->x->results[failed].err.msg;
+
+	for (uint32_t i = failed + 1; i-- > 0;) {
+		const struct plan_step *s = step_at(r, i);
+		bool makes = s->step.op == STEP_CREATE || s->step.op == STEP_START;
+
+		if (i != failed && (r->x->results[i].state != STEP_DONE || !makes))
+			continue;
+		if (strcmp(group_of(r, s), group))
+			continue;
+		if (makes)
+			undo_one(r, i, why);
+		else
+			note_outcome(r, i, "failed", why);
+	}
+}
+
+/* A failure leaves the reason at the VM, where people look for it. */
+static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
+{
+	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
+	uint32_t i;
+
+	if (s->step.kind != KIND_DISK || !vm)
+		return;
+	i = (uint32_t)(vm - r->x->plan->views->v);
+	if (vm->object && r->x->plan->deltas[i].verdict != VERDICT_NONE) {
+		if (!vm->record)
+			apply_spec(r, i);
+		set_failed(r, i, why);
+	}
+}
+
+static void step_failed(struct run *r, uint32_t i)
+{
+	const struct plan_step *s = step_at(r, i);
+	struct step_result *res = &r->x->results[i];
+
+	if (s->step.op == STEP_WAIT && res->err.kind == ERR_TIMEOUT) {
+		res->state = STEP_NOT_READY; /* a condition, not a failure: the VM runs on */
+		r->x->not_ready++;
+		note_outcome(r, i, "failed", res->err.msg);
+		r->records[s->view].reason = arena_dup(r->a, res->err.msg);
+		r->touched[s->view] = true;
+		return;
+	}
+	res->state = STEP_FAILED;
+	r->x->failed++;
+	if (s->step.op == STEP_CREATE || s->step.op == STEP_START) {
+		undo_change(r, i);
+	} else {
+		note_outcome(r, i, "failed", res->err.msg);
+		if (!s->prune)
+			set_failed(r, s->view, res->err.msg);
+	}
+	blame_vm(r, s, res->err.msg);
+}
+
+static bool is_cancelled(const struct run *r)
+{
+	return r->x->host->cancel && *r->x->host->cancel;
+}
+
+static int do_step(struct run *r, const struct plan_step *s, const struct step *step,
+	struct kvs *facts, struct err *e)
+{
+	if (is_cancelled(r))
+		return err_set(e, ERR_CANCELLED, "cancelled before it began");
+	/* The driver removes the VM's folder, so our own file in it goes first; SQLite still has
+	 * all that is needed to finish after a crash here. */
+	if (step->kind == KIND_VM && step->op == STEP_DELETE && save_handles(r, s, e) < 0)
+		return -1;
+	return driver_for(step->kind)->apply(r->x->host, step, facts, e);
+}
+
+static void run_step(struct run *r, uint32_t i)
+{
+	const struct plan_step *s = step_at(r, i);
+	struct step_result *res = &r->x->results[i];
+	const int64_t begun = clock_mono_ms();
+	struct step step = with_facts(r, i);
+	struct kvs facts = {0};
+	int rc;
+
+	if (r->x->on_step)
+		r->x->on_step(r->x->on_step_arg, s, NULL);
+	log_debug("step", "op=%s object=%s/%s", step_op_name(step.op), kind_name(step.kind),
+		step.name);
+	rc = do_step(r, s, &step, &facts, &res->err);
+	if (rc == 0) {
+		step_succeeded(r, s, &facts);
+		if (step.op != STEP_DELETE)
+			rc = save_handles(r, s, &res->err);
+	}
+	res->took_ms = clock_mono_ms() - begun;
+	if (rc == 0) {
+		res->state = STEP_DONE;
+		r->x->done++;
+		note_outcome(r, i, "done", NULL);
+	} else {
+		step_failed(r, i);
+	}
+	if (r->x->on_step)
+		r->x->on_step(r->x->on_step_arg, s, res);
+}
+
+/* ---- the pass ------------------------------------------------------------------------------ */
+
+int exec_run(struct exec *x, struct err *e)
+{
+	struct arena *a = x->host->arena;
+	const size_t views = x->plan->views->n + 1, steps = x->plan->steps.n + 1;
+	struct run r = {
+		.x = x,
+		.a = a,
+		.records = arena_array(a, views, sizeof(struct record)),
+		.touched = arena_array(a, views, sizeof(bool)),
+		.forget = arena_array(a, views, sizeof(bool)),
+		.intents = arena_array(a, steps, sizeof(int64_t)),
+	};
+	bool first = true;
+	uint32_t from = 0, to;
+
+	x->results = arena_array(a, steps, sizeof(*x->results));
+	load_rows(&r);
+	settle_rows(&r);
+	for (; from < x->plan->steps.n; from = to) {
+		const uint32_t level = step_at(&r, from)->step.level;
+
+		for (to = from; to < x->plan->steps.n && step_at(&r, to)->step.level == level;)
+			to++;
+		skip_unmet(&r, from, to);
+		if (commit(&r, from, to, first, e) < 0)
+			return -1;
+		first = false;
+		for (uint32_t i = from; i < to; i++)
+			if (x->results[i].state == STEP_PENDING)
+				run_step(&r, i);
+	}
+	return commit(&r, 0, 0, first, e);
+}

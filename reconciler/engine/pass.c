@@ -1,0 +1,212 @@
+/* pass.c - one pass on one screen: load -> resolve -> observe -> diff -> plan -> execute. */
+#include "reconciler/engine/pass.h"
+
+#include "reconciler/engine/handles.h"
+#include "schema/base/clock.h"
+#include "schema/base/log.h"
+#include "schema/spec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- load --------------------------------------------------------------------------------- */
+
+static int load(struct pass *p, struct err *e)
+{
+	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
+		return -1;
+	vec_each(r, &p->records) {
+		struct kvs facts;
+		const char *why;
+
+		if (r->kind != KIND_VM)
+			continue;
+		/* handles.json is written before SQLite: what it says about the process is newer. */
+		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &facts,
+			    &why) == 0)
+			kvs_merge(p->a, &r->facts, &facts);
+		else if (why)
+			log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
+	}
+	return 0;
+}
+
+/* ---- views -------------------------------------------------------------------------------- */
+
+static bool is_selected(const struct pass *p, enum kind kind, const char *name)
+{
+	for (size_t i = 0; i < p->n_only; i++) {
+		const char *want = p->only[i];
+
+		if ((kind == KIND_VM || kind == KIND_DISK) && !strncmp(want, "vm/", 3) &&
+			!strcmp(want + 3, name))
+			return true;
+	}
+	return !p->only;
+}
+
+static bool is_in_scope(const struct pass *p, const struct record *r)
+{
+	if (p->source && strcmp(r->source, p->source))
+		return false;
+	return is_selected(p, r->kind, r->name);
+}
+
+static int compare_objects(const void *x, const void *y)
+{
+	const struct object *a = x, *b = y;
+
+	return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : strcmp(a->name, b->name);
+}
+
+static int compare_object_record(const struct object *o, const struct record *r)
+{
+	return o->kind != r->kind ? (o->kind < r->kind ? -1 : 1) : strcmp(o->name, r->name);
+}
+
+/* Merge the two sorted lists. A record of another source is seen only where its name is wanted
+ * here too and names are host-wide: that is a conflict. */
+static void make_views(struct pass *p)
+{
+	size_t o = 0, r = 0;
+
+	while (o < p->objects.n || r < p->records.n) {
+		const struct object *obj = o < p->objects.n ? &p->objects.v[o] : NULL;
+		const struct record *rec = r < p->records.n ? &p->records.v[r] : NULL;
+		int order = !obj ? 1 : !rec ? -1 : compare_object_record(obj, rec);
+		bool ours = rec && is_in_scope(p, rec);
+
+		if (order > 0) {
+			if (ours && !p->no_prune)
+				*vec_push(p->a, &p->views) = (struct view){.record = rec};
+			r++;
+			continue;
+		}
+		if (order == 0 && !ours && obj->kind != KIND_VM && obj->kind != KIND_DISK) {
+			r++; /* same name in another source's images: not ours to look at */
+			continue;
+		}
+		*vec_push(p->a, &p->views) = (struct view){
+			.object = obj,
+			.record = order == 0 ? rec : NULL,
+		};
+		o++;
+		/* Rows of the same kind and name in other sources come next; skip them. */
+		while (order == 0 && r < p->records.n &&
+			compare_object_record(obj, &p->records.v[r]) == 0)
+			r++;
+	}
+}
+
+/* ---- look --------------------------------------------------------------------------------- */
+
+static void add_place(const struct object *o, struct err *e)
+{
+	if (!e->file[0])
+		err_at(e, o->spec->pos.file, o->spec->pos.line, o->spec->pos.col);
+	err_wrap(e, "%s/%s", kind_name(o->kind), o->name);
+}
+
+static int resolve(struct pass *p, struct err *e)
+{
+	vec_each(v, &p->views) {
+		const struct driver *d = driver_for(v->object ? v->object->kind : v->record->kind);
+
+		if (!v->object || !d->resolve)
+			continue;
+		if (d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record, &v->resolved,
+			    e) < 0) {
+			add_place(v->object, e);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int observe(struct pass *p, struct err *e)
+{
+	for (size_t from = 0, to; from < p->views.n; from = to) {
+		const struct view *v = &p->views.v[from];
+		enum kind kind = v->object ? v->object->kind : v->record->kind;
+
+		for (to = from; to < p->views.n; to++) {
+			v = &p->views.v[to];
+			if ((v->object ? v->object->kind : v->record->kind) != kind)
+				break;
+		}
+		/* Without a state directory there is nothing of ours anywhere. */
+		if (p->home.host.state_fd < 0)
+			continue;
+		if (driver_for(kind)->observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
+			return err_wrap(e, "looking at every %s", kind_name(kind));
+	}
+	return 0;
+}
+
+static int scan(struct pass *p, struct err *e)
+{
+	struct orphans found = {0};
+
+	if (p->home.host.state_fd < 0)
+		return 0;
+	for (int kind = 0; kind < KIND_N; kind++) {
+		const struct driver *d = driver_for((enum kind)kind);
+
+		if (d->scan && d->scan(&p->home.host, &found, e) < 0)
+			return err_wrap(e, "looking for what is marked as ours");
+	}
+	vec_each(o, &found) {
+		bool known = false;
+
+		vec_each(r, &p->records)
+			known |= r->kind == o->kind && !strcmp(r->name, o->name);
+		if (!known)
+			*vec_push(p->a, &p->orphans) = *o;
+	}
+	return 0;
+}
+
+int pass_look(struct pass *p, struct err *e)
+{
+	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
+		(unsigned)getpid());
+	p->home.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
+	if (home_open(p->a, p->state_dir, p->write, p->lock_wait_ms, p->cancel, &p->home, e) < 0)
+		return -1;
+	if (load(p, e) < 0)
+		return -1;
+	if (p->spec)
+		spec_expand(p->a, p->spec, &p->objects);
+	if (p->objects.n)
+		qsort(p->objects.v, p->objects.n, sizeof(*p->objects.v), compare_objects);
+	make_views(p);
+	if (resolve(p, e) < 0 || observe(p, e) < 0)
+		return -1;
+	if (p->interrupted.n && scan(p, e) < 0)
+		return -1;
+	return plan_build(p->a, &p->home.host, &p->views, &p->leases, p->source ? p->source : "",
+		&p->plan, e);
+}
+
+int pass_act(struct pass *p, struct err *e)
+{
+	p->exec.host = &p->home.host;
+	p->exec.store = p->store;
+	p->exec.plan = &p->plan;
+	p->exec.source = p->source ? p->source : "";
+	p->exec.pass = p->id;
+	return exec_run(&p->exec, e);
+}
+
+void pass_close(struct pass *p)
+{
+	store_close(p->store);
+	p->store = NULL;
+	home_close(&p->home);
+}

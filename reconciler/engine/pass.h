@@ -1,0 +1,49 @@
+/* pass.h - one pass: load, look, compare, plan; then, if asked, act.
+ *
+ *	pass_look    opens state, loads, resolves, observes, diffs and plans; changes nothing
+ *	pass_act     runs the plan that pass_look made
+ *
+ * The CLI, watch mode and GitOps differ only in who starts a pass.
+ */
+#pragma once
+
+#include "reconciler/engine/exec.h"
+#include "reconciler/engine/home.h"
+
+struct pass {
+	/* In. */
+	struct arena *a;
+	const char *state_dir;       /* NULL: the usual place */
+	const struct spec *spec;     /* NULL: nothing of this source is wanted */
+	const char *source;          /* whose spec this is; NULL: objects of every source */
+	const char *const *only;     /* restrict to these VMs, "vm/web"; NULL: all */
+	size_t n_only;
+	bool write;                  /* take the lock and open state for writing */
+	bool no_prune;               /* leave alone what the spec no longer names */
+	bool refresh;                /* ask again what a tag means, instead of believing the record */
+	int64_t lock_wait_ms;
+	const volatile sig_atomic_t *cancel;
+
+	/* Out of pass_look. */
+	struct home home;
+	struct store *store;         /* NULL when there is no state yet and write is false */
+	struct records records;
+	struct leases leases;
+	struct intents interrupted;  /* steps of an earlier pass that did not end */
+	struct objects objects;
+	struct views views;
+	struct plan plan;
+	struct orphans orphans;      /* ours by their mark, in no record */
+	char id[24];                 /* of this pass, in the journal and in log lines */
+
+	/* Out of pass_act. */
+	struct exec exec;
+};
+
+/* Returns 0 with the plan. Whatever it returns, pass_close must be called. */
+int pass_look(struct pass *p, struct err *e);
+
+/* Run the plan. The guards (confirmation, data loss) are the caller's: it has asked by now. */
+int pass_act(struct pass *p, struct err *e);
+
+void pass_close(struct pass *p);

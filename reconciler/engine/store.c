@@ -1,0 +1,488 @@
+/* store.c - saved state in SQLite; see store.h. */
+#include "reconciler/engine/store.h"
+
+#include "schema/base/clock.h"
+#include "schema/base/json.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_MS 5000
+#define JOURNAL_KEEP 10000 /* finished rows that are kept for people to look at */
+
+struct store {
+	sqlite3 *db;
+};
+
+/* Numbered migrations: entry i brings version i to i + 1. Entries never change once released. */
+static const char *const migrations[] = {
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+	"CREATE TABLE object ("
+	"  kind TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL,"
+	"  state TEXT NOT NULL CHECK (state IN ('making', 'made', 'failed', 'deleting')),"
+	"  fields TEXT NOT NULL, facts TEXT NOT NULL, place TEXT NOT NULL, reason TEXT,"
+	"  attempts INTEGER NOT NULL, retry_at_ms INTEGER NOT NULL,"
+	"  changed_at_ms INTEGER NOT NULL, generation INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, name, source)) STRICT, WITHOUT ROWID;"
+	/* Host-wide names: two sources may each have an image "base", never a VM "web". */
+	"CREATE UNIQUE INDEX object_name ON object (kind, name) WHERE kind IN ('vm', 'disk');"
+	"CREATE TABLE lease ("
+	"  pool TEXT NOT NULL, value INTEGER NOT NULL CHECK (value >= 0), owner TEXT NOT NULL,"
+	"  PRIMARY KEY (pool, value), UNIQUE (pool, owner)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE journal ("
+	"  id INTEGER PRIMARY KEY, pass TEXT NOT NULL, op TEXT NOT NULL, kind TEXT NOT NULL,"
+	"  name TEXT NOT NULL, args TEXT NOT NULL,"
+	"  state TEXT NOT NULL CHECK (state IN"
+	"    ('intent', 'done', 'failed', 'undone', 'undo-failed', 'interrupted')),"
+	"  error TEXT, begun_ms INTEGER NOT NULL, ended_ms INTEGER) STRICT;"
+	"CREATE INDEX journal_open ON journal (state) WHERE state = 'intent';",
+};
+
+#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+static int db_error(struct store *s, struct err *e, const char *what)
+{
+	int code = sqlite3_extended_errcode(s->db);
+
+	err_set(e, ERR_STATE, "%s: %s", what, sqlite3_errmsg(s->db));
+	if ((code & 0xff) == SQLITE_BUSY) {
+		err_set(e, ERR_LOCKED, "%s: the state database is in use", what);
+		err_hint(e, "another program holds state.db; try again when it is done");
+	}
+	if ((code & 0xff) == SQLITE_FULL)
+		err_hint(e, "the disk that holds the state directory is full");
+	return -1;
+}
+
+static int run(struct store *s, const char *sql, const char *what, struct err *e)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(s, e, what);
+}
+
+static void finish(sqlite3_stmt **st)
+{
+	sqlite3_finalize(*st);
+	*st = NULL;
+}
+#define _cleanup_stmt_ _cleanup_(finish)
+
+static int prepare(struct store *s, const char *sql, sqlite3_stmt **st, struct err *e)
+{
+	if (sqlite3_prepare_v2(s->db, sql, -1, st, NULL) != SQLITE_OK)
+		return db_error(s, e, "cannot use the state database");
+	return 0;
+}
+
+static void bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	if (text)
+		sqlite3_bind_text(st, i, text, -1, SQLITE_TRANSIENT);
+	else
+		sqlite3_bind_null(st, i);
+}
+
+static int step_done(struct store *s, sqlite3_stmt *st, const char *what, struct err *e)
+{
+	return sqlite3_step(st) == SQLITE_DONE ? 0 : db_error(s, e, what);
+}
+
+/* ---- open ------------------------------------------------------------------------------- */
+
+static int read_version(struct store *s, int *version, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "PRAGMA user_version", &st, e) < 0)
+		return -1;
+	if (sqlite3_step(st) != SQLITE_ROW)
+		return db_error(s, e, "cannot read the state database");
+	*version = sqlite3_column_int(st, 0);
+	if (*version <= SCHEMA_VERSION)
+		return 0;
+	err_set(e, ERR_STATE, "the state database has version %d, this program knows up to %d",
+		*version, SCHEMA_VERSION);
+	return err_hint(e, "use the newer reconcile that wrote it; nothing was changed");
+}
+
+static int backup(struct store *s, const char *path, int version, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	char *to = arena_printf(&a, "%s.v%d", path, version);
+
+	if (unlink(to) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "cannot replace the backup %s", to);
+	if (prepare(s, "VACUUM INTO ?", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, to);
+	return step_done(s, st, "cannot back up the state database", e);
+}
+
+static int migrate(struct store *s, const char *path, struct err *e)
+{
+	char set[64];
+	int version;
+
+	if (read_version(s, &version, e) < 0)
+		return -1;
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (version > 0 && backup(s, path, version, e) < 0)
+		return -1;
+	if (store_begin(s, e) < 0)
+		return -1;
+	/* Read again under the write lock: another process may have migrated meanwhile. */
+	if (read_version(s, &version, e) < 0)
+		goto undo;
+	for (; version < SCHEMA_VERSION; version++) {
+		snprintf(set, sizeof(set), "PRAGMA user_version = %d", version + 1);
+		if (run(s, migrations[version], "cannot bring the state database up to date", e) < 0 ||
+			run(s, set, "cannot bring the state database up to date", e) < 0)
+			goto undo;
+	}
+	return store_commit(s, e);
+undo:
+	store_rollback(s);
+	return -1;
+}
+
+static int set_up(struct store *s, bool write, const char *path, struct err *e)
+{
+	int version;
+
+	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+	if (!write)
+		return read_version(s, &version, e);
+	if (run(s, "PRAGMA journal_mode = WAL", "cannot open the state database", e) < 0 ||
+		run(s, "PRAGMA synchronous = FULL", "cannot open the state database", e) < 0)
+		return -1;
+	return migrate(s, path, e);
+}
+
+int store_open(const char *state_dir, bool write, struct store **out, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *path = arena_printf(&a, "%s/state.db", state_dir);
+	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	_cleanup_store_ struct store *s = xmalloc(sizeof(*s));
+
+	*s = (struct store){0};
+	*out = NULL;
+	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
+		return 1;
+	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+		    NULL) != SQLITE_OK)
+		return db_error(s, e, path);
+	if (set_up(s, write, path, e) < 0) {
+		if (e->kind == ERR_STATE && !e->hint[0])
+			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
+				"their marks", path);
+		return err_wrap(e, "%s", path);
+	}
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	sqlite3_close(s->db);
+	free(s);
+}
+
+/* ---- transactions ------------------------------------------------------------------------- */
+
+int store_begin(struct store *s, struct err *e)
+{
+	return run(s, "BEGIN IMMEDIATE", "cannot start to write state", e);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	return run(s, "COMMIT", "cannot commit state", e);
+}
+
+void store_rollback(struct store *s)
+{
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* ---- load --------------------------------------------------------------------------------- */
+
+static const char *text(struct arena *a, sqlite3_stmt *st, int column)
+{
+	return arena_dup(a, (const char *)sqlite3_column_text(st, column));
+}
+
+static enum record_state parse_state(const char *name)
+{
+	for (int i = 0; i <= RECORD_DELETING; i++)
+		if (!strcmp(record_state_name((enum record_state)i), name))
+			return (enum record_state)i;
+	return RECORD_FAILED;
+}
+
+static int load_record(struct arena *a, sqlite3_stmt *st, struct record *r, struct err *e)
+{
+	*r = (struct record){
+		.kind = kind_parse((const char *)sqlite3_column_text(st, 0)),
+		.name = text(a, st, 1),
+		.source = text(a, st, 2),
+		.state = parse_state((const char *)sqlite3_column_text(st, 3)),
+		.where = text(a, st, 6),
+		.reason = text(a, st, 7),
+		.attempts = (uint32_t)sqlite3_column_int64(st, 8),
+		.retry_at_ms = sqlite3_column_int64(st, 9),
+		.changed_at_ms = sqlite3_column_int64(st, 10),
+		.generation = (uint32_t)sqlite3_column_int64(st, 11),
+	};
+	if (r->kind == KIND_N)
+		return err_set(e, ERR_STATE, "state of an unknown kind \"%s\"",
+			(const char *)sqlite3_column_text(st, 0));
+	if (json_to_kvs(a, (const char *)sqlite3_column_text(st, 4), "fields", &r->fields, e) < 0 ||
+		json_to_kvs(a, (const char *)sqlite3_column_text(st, 5), "facts", &r->facts, e) < 0) {
+		e->kind = ERR_STATE;
+		return err_wrap(e, "state of %s/%s", kind_name(r->kind), r->name);
+	}
+	return 0;
+}
+
+static int load_records(struct store *s, struct arena *a, struct records *out, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (prepare(s, "SELECT kind, name, source, state, fields, facts, place, reason, attempts,"
+		       " retry_at_ms, changed_at_ms, generation FROM object", &st, e) < 0)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		if (load_record(a, st, vec_push(a, out), e) < 0)
+			return -1;
+	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read state");
+}
+
+static int load_leases(struct store *s, struct arena *a, struct leases *out, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (prepare(s, "SELECT pool, value, owner FROM lease ORDER BY pool, value", &st, e) < 0)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		*vec_push(a, out) = (struct lease){
+			.pool = text(a, st, 0),
+			.value = (uint64_t)sqlite3_column_int64(st, 1),
+			.owner = text(a, st, 2),
+		};
+	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read leases");
+}
+
+static int load_intents(struct store *s, struct arena *a, struct intents *out, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (prepare(s, "SELECT id, pass, op, kind, name FROM journal WHERE state = 'intent'"
+		       " ORDER BY id", &st, e) < 0)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		*vec_push(a, out) = (struct intent){
+			.id = sqlite3_column_int64(st, 0),
+			.pass = text(a, st, 1),
+			.op = step_op_parse((const char *)sqlite3_column_text(st, 2)),
+			.kind = kind_parse((const char *)sqlite3_column_text(st, 3)),
+			.name = text(a, st, 4),
+		};
+	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read the journal");
+}
+
+static int by_kind_name_source(const void *x, const void *y)
+{
+	const struct record *a = x, *b = y;
+	int order;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	order = strcmp(a->name, b->name);
+	return order ? order : strcmp(a->source, b->source);
+}
+
+int store_load(struct store *s, struct arena *a, struct records *records, struct leases *leases,
+	struct intents *open, struct err *e)
+{
+	*records = (struct records){0};
+	*leases = (struct leases){0};
+	*open = (struct intents){0};
+	if (run(s, "BEGIN", "cannot read state", e) < 0) /* one snapshot for all three */
+		return -1;
+	if (load_records(s, a, records, e) < 0 || load_leases(s, a, leases, e) < 0 ||
+		load_intents(s, a, open, e) < 0) {
+		store_rollback(s);
+		return -1;
+	}
+	store_rollback(s);
+	if (records->n)
+		qsort(records->v, records->n, sizeof(*records->v), by_kind_name_source);
+	return 0;
+}
+
+/* ---- write -------------------------------------------------------------------------------- */
+
+int store_put(struct store *s, const struct record *r, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	if (prepare(s, "INSERT INTO object (kind, name, source, state, fields, facts, place, reason,"
+		       " attempts, retry_at_ms, changed_at_ms, generation)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		       " ON CONFLICT (kind, name, source) DO UPDATE SET state = excluded.state,"
+		       " fields = excluded.fields, facts = excluded.facts, place = excluded.place,"
+		       " reason = excluded.reason, attempts = excluded.attempts,"
+		       " retry_at_ms = excluded.retry_at_ms, changed_at_ms = excluded.changed_at_ms,"
+		       " generation = excluded.generation", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, kind_name(r->kind));
+	bind_text(st, 2, r->name);
+	bind_text(st, 3, r->source);
+	bind_text(st, 4, record_state_name(r->state));
+	bind_text(st, 5, json_from_kvs(&a, &r->fields));
+	bind_text(st, 6, json_from_kvs(&a, &r->facts));
+	bind_text(st, 7, r->where ? r->where : "");
+	bind_text(st, 8, r->reason);
+	sqlite3_bind_int64(st, 9, r->attempts);
+	sqlite3_bind_int64(st, 10, r->retry_at_ms);
+	sqlite3_bind_int64(st, 11, r->changed_at_ms);
+	sqlite3_bind_int64(st, 12, r->generation);
+	if (sqlite3_step(st) == SQLITE_DONE)
+		return 0;
+	if ((sqlite3_errcode(s->db) & 0xff) == SQLITE_CONSTRAINT)
+		return err_set(e, ERR_CONFLICT, "%s/%s belongs to another source", kind_name(r->kind),
+			r->name);
+	return db_error(s, e, "cannot write state");
+}
+
+int store_forget(struct store *s, enum kind kind, const char *name, const char *source,
+	struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "DELETE FROM object WHERE kind = ? AND name = ? AND source = ?", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, kind_name(kind));
+	bind_text(st, 2, name);
+	bind_text(st, 3, source);
+	return step_done(s, st, "cannot write state", e);
+}
+
+int store_lease(struct store *s, const struct lease *l, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "INSERT INTO lease (pool, value, owner) VALUES (?1, ?2, ?3)"
+		       " ON CONFLICT (pool, owner) DO UPDATE SET value = excluded.value", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, l->pool);
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)l->value);
+	bind_text(st, 3, l->owner);
+	if (sqlite3_step(st) == SQLITE_DONE)
+		return 0;
+	if ((sqlite3_errcode(s->db) & 0xff) == SQLITE_CONSTRAINT)
+		return err_set(e, ERR_CONFLICT, "%s %llu is taken by somebody else than %s", l->pool,
+			(unsigned long long)l->value, l->owner);
+	return db_error(s, e, "cannot write a lease");
+}
+
+int store_release(struct store *s, const char *pool, const char *owner, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "DELETE FROM lease WHERE pool = ? AND owner = ?", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, pool);
+	bind_text(st, 2, owner);
+	return step_done(s, st, "cannot give a lease back", e);
+}
+
+int store_intent(struct store *s, const char *pass, const struct step *step, int64_t *id,
+	struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	if (prepare(s, "INSERT INTO journal (pass, op, kind, name, args, state, begun_ms)"
+		       " VALUES (?, ?, ?, ?, ?, 'intent', ?)", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, pass);
+	bind_text(st, 2, step_op_name(step->op));
+	bind_text(st, 3, kind_name(step->kind));
+	bind_text(st, 4, step->name);
+	bind_text(st, 5, json_from_kvs(&a, &step->args));
+	sqlite3_bind_int64(st, 6, clock_real_ms());
+	if (step_done(s, st, "cannot write the journal", e) < 0)
+		return -1;
+	*id = sqlite3_last_insert_rowid(s->db);
+	return 0;
+}
+
+int store_outcome(struct store *s, int64_t id, const char *state, const char *error, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "UPDATE journal SET state = ?, error = ?, ended_ms = ? WHERE id = ?", &st,
+		    e) < 0)
+		return -1;
+	bind_text(st, 1, state);
+	bind_text(st, 2, error);
+	sqlite3_bind_int64(st, 3, clock_real_ms());
+	sqlite3_bind_int64(st, 4, id);
+	return step_done(s, st, "cannot write the journal", e);
+}
+
+int store_close_intents(struct store *s, struct err *e)
+{
+	char trim[160];
+
+	if (run(s, "UPDATE journal SET state = 'interrupted' WHERE state = 'intent'",
+		    "cannot write the journal", e) < 0)
+		return -1;
+	snprintf(trim, sizeof(trim),
+		"DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - %d", JOURNAL_KEEP);
+	return run(s, trim, "cannot write the journal", e);
+}
+
+int store_meta_get(struct store *s, struct arena *a, const char *key, const char **value,
+	struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (prepare(s, "SELECT value FROM meta WHERE key = ?", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, key);
+	rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return db_error(s, e, "cannot read state");
+	*value = rc == SQLITE_ROW ? text(a, st, 0) : NULL;
+	return 0;
+}
+
+int store_meta_set(struct store *s, const char *key, const char *value, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "INSERT INTO meta (key, value) VALUES (?, ?)"
+		       " ON CONFLICT (key) DO UPDATE SET value = excluded.value", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, key);
+	bind_text(st, 2, value);
+	return step_done(s, st, "cannot write state", e);
+}

@@ -1,0 +1,185 @@
+/* session.c - what plan, apply and delete share. */
+#include "reconciler/session.h"
+
+#include "reconciler/print.h"
+#include "reconciler/progress.h"
+
+#include "schema/field.h"
+
+#include <string.h>
+#include <unistd.h>
+
+int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
+	struct err *e)
+{
+	struct diags diags = {0};
+	int rc = spec_load(&c->arena, files, n, spec, &diags, e);
+
+	print_diags(c, &diags);
+	return rc;
+}
+
+/* ---- guards ------------------------------------------------------------------------------- */
+
+static int refuse(const struct pass *p, const char *flag, struct err *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->views.n; i++)
+		n += p->plan.deltas[i].tier != TIER_SAFE;
+	err_set(e, ERR_GUARD, "%zu change%s delete or replace something; nothing was done", n,
+		n == 1 ? "" : "s");
+	return err_hint(e, "look at the plan above, then give %s", flag);
+}
+
+static bool ask(struct err *e)
+{
+	char line[16];
+
+	fputs("Go on? [y/N] ", stderr);
+	fflush(stderr);
+	if (!fgets(line, sizeof(line), stdin) || (line[0] != 'y' && line[0] != 'Y')) {
+		err_set(e, ERR_GUARD, "not confirmed; nothing was done");
+		return false;
+	}
+	return true;
+}
+
+int session_confirm(const struct cli *c, const struct pass *p, struct err *e)
+{
+	if (p->plan.tier == TIER_DATA_LOSS && !c->allow_data_loss)
+		return refuse(p, "--allow-data-loss", e);
+	if (p->plan.tier == TIER_SAFE || c->yes || c->allow_data_loss)
+		return 0;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return refuse(p, "--yes", e);
+	return ask(e) ? 0 : -1;
+}
+
+/* ---- act ---------------------------------------------------------------------------------- */
+
+static int exit_code_of(const struct pass *p)
+{
+	const struct exec *x = &p->exec;
+	bool cancelled = false;
+
+	for (size_t i = 0; i < p->plan.steps.n; i++)
+		cancelled |= x->results[i].err.kind == ERR_CANCELLED;
+	if (cancelled && cli_cancel)
+		return 128 + cli_cancel;
+	if (x->failed || x->skipped)
+		return x->done || p->plan.conflicts ? 3 : 1;
+	if (p->plan.conflicts)
+		return x->done ? 3 : 1;
+	return x->not_ready ? err_exit_code(ERR_TIMEOUT) : 0;
+}
+
+static void show_conflicts(const struct cli *c, const struct pass *p)
+{
+	for (size_t i = 0; i < p->views.n; i++) {
+		const struct delta *d = &p->plan.deltas[i];
+		struct err err = ERR_INIT;
+
+		if (d->verdict != VERDICT_CONFLICT)
+			continue;
+		err_set(&err, ERR_CONFLICT, "%s/%s: %s", kind_name(d->kind), d->name,
+			d->reasons.n ? d->reasons.v[0].text : "something that is not ours is in the way");
+		if (d->view->object)
+			err_at(&err, d->view->object->spec->pos.file, d->view->object->spec->pos.line,
+				d->view->object->spec->pos.col);
+		print_err(c, &err);
+	}
+}
+
+static int run_plan(struct cli *c, struct pass *p, struct err *e)
+{
+	struct progress_view view;
+	int rc;
+
+	progress_start(&view, c, p);
+	rc = pass_act(p, e);
+	progress_clear(&view);
+	return rc;
+}
+
+int session_act(struct cli *c, struct pass *p, struct err *e)
+{
+	bool idle = !p->plan.changes && !p->plan.steps.n && !p->interrupted.n;
+	int code;
+
+	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts) {
+		print_plan(c, p, stdout);
+		return 0;
+	}
+	if (!c->quiet && !idle)
+		print_plan(c, p, stderr);
+	if (session_confirm(c, p, e) < 0 || (!idle && run_plan(c, p, e) < 0))
+		return -1;
+	if (idle)
+		p->exec.results = arena_array(p->a, 1, sizeof(struct step_result));
+	code = exit_code_of(p);
+	show_conflicts(c, p);
+	if (c->output == OUTPUT_JSON) {
+		_cleanup_json_ json_t *j = print_plan_json(p, code);
+
+		print_json(j);
+	} else {
+		print_outcome(c, p, stdout);
+	}
+	return code;
+}
+
+int session_show(struct cli *c, const struct pass *p)
+{
+	bool differs = p->plan.changes || p->plan.conflicts || p->plan.steps.n;
+	int code = c->exit_code && differs ? 2 : 0;
+
+	if (c->output == OUTPUT_JSON) {
+		_cleanup_json_ json_t *j = print_plan_json(p, code);
+
+		print_json(j);
+	} else {
+		print_plan(c, p, stdout);
+	}
+	vec_each(o, &p->orphans)
+		fprintf(stderr, "orphan: %s carries our mark (%s/%s) and is in no record; left alone\n",
+			o->what, kind_name(o->kind), o->name);
+	return code;
+}
+
+/* ---- one VM ------------------------------------------------------------------------------- */
+
+static int no_such_vm(const struct pass *p, const char *name, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char **names = arena_array(&a, p->records.n + 1, sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	vec_each(r, &p->records)
+		if (r->kind == KIND_VM)
+			names[n++] = r->name;
+	err_set(e, ERR_FAILED, "there is no VM \"%.80s\"", name);
+	near = nearest_name(name, names, n);
+	if (near)
+		return err_hint(e, "did you mean \"%s\"?", near);
+	return err_hint(e, n ? "see: reconcile status" : "there is none at all; see: reconcile apply");
+}
+
+int session_vm(struct cli *c, struct pass *p, const char *name, const struct view **view,
+	struct err *e)
+{
+	const char *only[1];
+
+	name = strncmp(name, "vm/", 3) ? name : name + 3;
+	only[0] = arena_printf(&c->arena, "vm/%s", name);
+	p->a = &c->arena;
+	p->state_dir = c->state_dir;
+	p->only = only;
+	p->n_only = 1;
+	if (pass_look(p, e) < 0)
+		return -1;
+	p->only = NULL;
+	*view = views_find(&p->views, KIND_VM, name);
+	return *view ? 0 : no_such_vm(p, name, e);
+}

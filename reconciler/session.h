@@ -1,0 +1,24 @@
+/* session.h - what plan, apply and delete share: from command line to a planned pass. */
+#pragma once
+
+#include "reconciler/cli.h"
+#include "reconciler/engine/pass.h"
+
+/* Read the spec files of this command; diagnostics go to stderr. */
+int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
+	struct err *e);
+
+/* Ask on the terminal whether to go on when the plan needs a word that was not given on the
+ * command line. 0: go on. -1: ERR_GUARD with what to add. */
+int session_confirm(const struct cli *c, const struct pass *p, struct err *e);
+
+/* Act, print what came of it, give the exit code. -1 with e when state could not be written. */
+int session_act(struct cli *c, struct pass *p, struct err *e);
+
+/* Show the plan only: for plan and --dry-run. Returns the exit code. */
+int session_show(struct cli *c, const struct pass *p);
+
+/* One VM by name ("web" or "vm/web") as it is recorded and seen now, for exec, logs and the like.
+ * ERR_FAILED with the names there are when there is none. */
+int session_vm(struct cli *c, struct pass *p, const char *name, const struct view **view,
+	struct err *e);
