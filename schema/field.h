@@ -18,7 +18,8 @@ enum field_type {
 	FIELD_SIZE,     /* uint64_t bytes; number with a binary unit: KiB MiB GiB TiB */
 	FIELD_DURATION, /* uint64_t milliseconds; number with a unit: ms s m h */
 	FIELD_STRV,     /* struct strv; list of strings, or one string meaning a list of one */
-	FIELD_ENV,      /* struct strv of NAME=value; a map NAME: value */
+	FIELD_ENV,      /* struct strv of NAME=value, sorted; a map NAME: value */
+	FIELD_NAMES,    /* struct strv; names of objects of kind ref in the same spec, as FIELD_STRV */
 	FIELD_TYPE_N
 };
 
@@ -34,7 +35,9 @@ struct field {
 	const char *help;      /* one line */
 	const char *const *choices; /* FIELD_ENUM: NULL-terminated */
 	bool required;
-	enum kind ref;         /* FIELD_NAME: kind of the object named */
+	enum kind ref;         /* FIELD_NAME, FIELD_NAMES: kind of the object named */
+	uint64_t step;         /* FIELD_SIZE: a multiple of this; 0: any */
+	const char *shorthand; /* "disk" for disk.size: "disk: 4GiB" sets this field; or NULL */
 };
 
 struct noun {
@@ -48,7 +51,7 @@ struct noun {
 };
 
 /* All nouns: images, kernels, vms. noun_count of them. */
-extern const struct noun nouns[];
+extern const struct noun *const nouns[];
 extern const size_t noun_count;
 
 /* The tables; one per file. */
@@ -57,19 +60,36 @@ extern const struct noun noun_image, noun_kernel, noun_vm;
 /* Noun with that key, or NULL. */
 const struct noun *noun_find(const char *key);
 
-/* Parse one scalar text as the value of f and store it in spec. Returns 0, or -1 with what was
- * expected in e (no position: the caller adds it). Strings are copied into a. For FIELD_STRV and
- * FIELD_ENV use field_append. */
+/* The longest element of a list or value of env, and a text that no table bounds closer. */
+#define FIELD_TEXT_MAX (32 * 1024)
+
+/* Parse one text as the value of f and store it in spec. Returns 0, or -1 with what was expected in
+ * e (no position: the caller adds it). Strings are copied into a. A FIELD_PATH has to be absolute
+ * already. For FIELD_STRV, FIELD_NAMES and FIELD_ENV the text is the JSON list that field_print
+ * makes; a reader of YAML uses field_append instead. */
 int field_parse(struct arena *a, const struct field *f, const char *text, void *spec,
 	struct err *e);
 
-/* Append one element: text for FIELD_STRV, key and text for FIELD_ENV. */
+/* Append one element: text for FIELD_STRV and FIELD_NAMES, key and text for FIELD_ENV. An env that
+ * has the key already is not changed: that is an error. */
 int field_append(struct arena *a, const struct field *f, const char *key, const char *text,
 	void *spec, struct err *e);
 
 /* The value in its one canonical form ("1GiB", "90s", "on_failure", a JSON list); NULL if the
  * value is nothing (an absent string, an empty list). Parsing it gives the same value again. */
 const char *field_print(struct arena *a, const struct field *f, const void *spec);
+
+/* Whether a list is as long as its row allows; for after the last field_append. 0 or -1 with e. */
+int field_count(const struct field *f, const void *spec, struct err *e);
+
+/* "a size such as 512MiB", "true or false": what a value of this type looks like. */
+const char *field_expects(const struct field *f);
+
+/* Whether the value is a list: FIELD_STRV, FIELD_NAMES, FIELD_ENV. */
+bool field_is_list(const struct field *f);
+
+/* The place where that field of a *_spec was written; of the name when it was not. */
+struct pos field_pos(const struct spec_head *head, const char *path);
 
 /* Set every field that was not written (spec->at[i].line == 0) to its default. */
 void field_defaults(struct arena *a, const struct noun *noun, void *spec);

@@ -35,7 +35,11 @@ struct diags {
 /* Read and check one spec from files (path "-" is standard input). Everything lives in a.
  * Returns 0 with *out when there is no error among the diagnostics (warnings are allowed);
  * -1 otherwise: e is ERR_SPEC ("vms.yaml: 3 errors") when the text is at fault and diags says
- * where, or ERR_NOINPUT, ERR_DENIED, ERR_LIMIT when a file cannot be read. */
+ * where, or a file is larger than SPEC_BYTES_MAX; ERR_NOINPUT when a file cannot be read; ERR_USAGE
+ * when one is given twice. Positions name a file as paths does, standard input as <stdin>.
+ *
+ * A spec without any VM is legal only when it says so (vms: {}): else there is a warning, because a
+ * file that was cut off would remove every VM. */
 int spec_load(struct arena *a, const char *const *paths, size_t n, struct spec **out,
 	struct diags *diags, struct err *e);
 

@@ -1,0 +1,43 @@
+/* bind.h - nodes to typed values, by the field tables; and what the stages of reading share.
+ *
+ * Internal to schema/: spec.c loads, bind.c fills, check.c judges.
+ */
+#pragma once
+
+#include "schema/base/map.h"
+#include "schema/field.h"
+#include "schema/yaml.h"
+
+/* An object that a field names: looked up when all files were read. */
+struct ref {
+	const struct field *field;
+	const char *name;
+	const struct spec_head *from;
+	struct pos pos;
+};
+
+/* One spec on its way from texts to values. */
+struct load {
+	struct arena *a;
+	struct diags *diags;
+	struct spec *spec;
+	VEC(struct source *) sources;
+	struct map names[KIND_N]; /* per kind of noun: name -> struct spec_head */
+	VEC(struct ref) refs;
+	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
+	bool incomplete; /* a part could not be read: a name that is missing may stand there */
+};
+
+/* Fill the spec from one file's tree. Mistakes become diagnostics; what can be read is read. */
+void bind_document(struct load *l, struct source *src, const struct yaml_node *root);
+
+/* What no driver does yet is refused by name: whether key below a noun (NULL: the top of the spec)
+ * and prefix ("vsock.") is such a field. */
+bool unsupported_has(const struct noun *noun, const char *prefix, const char *key);
+
+/* Add an error with excerpt at a place of any source that was read. */
+struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
+void check_spec(struct load *l);

@@ -1,0 +1,408 @@
+/* check.c - rules across fields and across objects.
+ *
+ * Each rule is one function; what it may rely on is that every value that is there is of its type
+ * and within its bounds. A value that was wrong is not there.
+ */
+#include "schema/bind.h"
+
+#include "schema/base/utf8.h"
+#include "schema/ociref.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 63
+#define SHOWN 60
+/* command and env travel in the boot record (drivers/guest/proto.h), at most 1 MiB of JSON together
+ * with what the image adds; a byte can become two there. */
+#define WORKLOAD_MAX (256u * 1024)
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+static bool is_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (!n || n > NAME_MAX_BYTES || *s == '-' || s[n - 1] == '-')
+		return false;
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+/* The name that was surely meant: lower case, dashes. NULL if that is none either. */
+static const char *guess_name(struct arena *a, const char *s)
+{
+	char *name = arena_dup(a, s);
+
+	for (char *p = name; *p; p++) {
+		*p = (char)tolower((unsigned char)*p);
+		if (strchr("_. ", *p))
+			*p = '-';
+	}
+	return is_name(name) ? name : NULL;
+}
+
+/* RFC 1123 labels: names become host names, folders, socket paths, marks in command lines. */
+static void check_name(struct load *l, const struct spec_head *h)
+{
+	struct diag *d;
+	const char *guess;
+
+	if (is_name(h->name))
+		return;
+	d = load_error(l, h->pos, "%s is not a name for %s %s", utf8_quote(l->a, h->name, SHOWN),
+		strchr("aeiou", *h->noun->singular) ? "an" : "a", h->noun->singular);
+	guess = guess_name(l->a, h->name);
+	if (guess)
+		diag_hint(l->a, d, "did you mean \"%s\"?", guess);
+	else
+		diag_hint(l->a, d, "1 to %d of a-z, 0-9 and -, no - at the ends", NAME_MAX_BYTES);
+}
+
+/* ---- references ---------------------------------------------------------------------------------- */
+
+/* Known names of each kind, gathered once when the first unknown one is met. */
+struct candidates {
+	VEC(const char *) names;
+	bool gathered;
+};
+
+static void gather(struct load *l, enum kind kind, struct candidates *c)
+{
+	const struct map *m = &l->names[kind];
+
+	if (c->gathered)
+		return;
+	c->gathered = true;
+	for (size_t i = 0; i < m->cap; i++)
+		if (m->slots[i].value)
+			*vec_push(l->a, &c->names) =
+				((const struct spec_head *)m->slots[i].value)->name;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void unknown_ref(struct load *l, const struct ref *r, struct candidates *c)
+{
+	struct diag *d = load_error(l, r->pos, "%s: unknown %s %s", r->field->path,
+		kind_name(r->field->ref), utf8_quote(l->a, r->name, SHOWN));
+	const char *near;
+	bool first = !c->gathered;
+
+	gather(l, r->field->ref, c);
+	if (first && c->names.n) /* the order in a map is not the same in each run */
+		qsort(c->names.v, c->names.n, sizeof(*c->names.v), compare_names);
+	near = nearest_name(r->name, c->names.v, c->names.n);
+	if (near)
+		diag_hint(l->a, d, "did you mean \"%s\"?", near);
+	else if (!c->names.n)
+		diag_hint(l->a, d, "this spec has no %ss", kind_name(r->field->ref));
+}
+
+static void check_refs(struct load *l)
+{
+	struct candidates known[KIND_N] = {0};
+
+	vec_each(r, &l->refs) {
+		enum kind kind = r->field->ref;
+
+		if (diags_full(l->diags))
+			return;
+		if (kind == r->from->noun->kind && !strcmp(r->name, r->from->name))
+			load_error(l, r->pos, "%s: %s %s cannot depend on itself", r->field->path,
+				kind_name(kind), utf8_quote(l->a, r->name, SHOWN));
+		else if (!map_get(&l->names[kind], r->name, strlen(r->name)) && !l->incomplete)
+			unknown_ref(l, r, &known[kind]);
+	}
+}
+
+/* ---- cycles -------------------------------------------------------------------------------------- */
+
+/* A depth-first walk without recursion: a chain may be as long as the spec has VMs. */
+enum colour { WHITE, ON_PATH, DONE };
+
+struct walk {
+	struct load *l;
+	uint8_t *colour;     /* per VM */
+	size_t *next;        /* per VM: its dependency to go to next */
+	size_t *path, depth; /* VMs from the root to the one being looked at */
+	struct map index;    /* name -> index + 1 */
+};
+
+static size_t index_of(const struct walk *w, const char *name)
+{
+	return (size_t)(uintptr_t)map_get(&w->index, name, strlen(name));
+}
+
+static void report_cycle(struct walk *w, size_t target)
+{
+	struct spec *s = w->l->spec;
+	struct arena *a = w->l->a;
+	size_t start = w->depth - 1, shown = 0;
+	const char *text = "";
+
+	while (w->path[start] != target)
+		start--;
+	for (size_t i = start; i < w->depth; i++, shown++) {
+		if (shown == 8 && w->depth - i > 2) {
+			text = arena_printf(a, "%s... -> ", text);
+			i = w->depth - 2;
+		}
+		text = arena_printf(a, "%s%.63s -> ", text, s->vms.v[w->path[i]]->head.name);
+	}
+	load_error(w->l, field_pos(&s->vms.v[w->path[w->depth - 1]]->head, "depends_on"),
+		"depends_on: the VMs wait for each other: %s%.63s", text,
+		s->vms.v[target]->head.name);
+}
+
+static void push(struct walk *w, size_t i)
+{
+	w->colour[i] = ON_PATH;
+	w->path[w->depth++] = i;
+}
+
+/* Go on with the last VM of the path: deeper, or back. */
+static void step(struct walk *w)
+{
+	size_t i = w->path[w->depth - 1], to;
+	const struct strv *deps = &w->l->spec->vms.v[i]->depends_on;
+
+	if (w->next[i] == deps->n) {
+		w->colour[i] = DONE;
+		w->depth--;
+		return;
+	}
+	to = index_of(w, deps->v[w->next[i]++]);
+	if (!to-- || to == i)
+		return;
+	if (w->colour[to] == ON_PATH)
+		report_cycle(w, to);
+	else if (w->colour[to] == WHITE)
+		push(w, to);
+}
+
+static void check_cycles(struct load *l)
+{
+	struct spec *s = l->spec;
+	struct walk w = {.l = l};
+
+	w.colour = arena_array(l->a, s->vms.n, sizeof(*w.colour));
+	w.next = arena_array(l->a, s->vms.n, sizeof(*w.next));
+	w.path = arena_array(l->a, s->vms.n, sizeof(*w.path));
+	for (size_t i = 0; i < s->vms.n; i++) {
+		const char *name = s->vms.v[i]->head.name;
+
+		map_add(l->a, &w.index, name, strlen(name), (void *)(uintptr_t)(i + 1));
+	}
+	for (size_t i = 0; i < s->vms.n && !diags_full(l->diags); i++) {
+		if (w.colour[i] == WHITE)
+			push(&w, i);
+		while (w.depth)
+			step(&w);
+	}
+}
+
+/* ---- context ids ---------------------------------------------------------------------------------- */
+
+static int compare_cids(const void *a, const void *b)
+{
+	const struct vm_spec *x = *(struct vm_spec *const *)a, *y = *(struct vm_spec *const *)b;
+
+	if (x->vsock_cid != y->vsock_cid)
+		return x->vsock_cid < y->vsock_cid ? -1 : 1;
+	return strcmp(x->head.name, y->head.name);
+}
+
+static void check_cids(struct load *l)
+{
+	VEC(struct vm_spec *) fixed = {0};
+
+	vec_each(vm, &l->spec->vms)
+		if ((*vm)->vsock_cid)
+			*vec_push(l->a, &fixed) = *vm;
+	if (fixed.n)
+		qsort(fixed.v, fixed.n, sizeof(*fixed.v), compare_cids);
+	for (size_t i = 1; i < fixed.n; i++) {
+		const struct spec_head *before = &fixed.v[i - 1]->head;
+		struct diag *d;
+
+		if (fixed.v[i]->vsock_cid != fixed.v[i - 1]->vsock_cid)
+			continue;
+		d = load_error(l, field_pos(&fixed.v[i]->head, "vsock.cid"),
+			"vsock.cid: %u is taken by vm %s", fixed.v[i]->vsock_cid,
+			utf8_quote(l->a, before->name, SHOWN));
+		d->other = field_pos(before, "vsock.cid");
+	}
+}
+
+/* ---- rules within one object ------------------------------------------------------------------------ */
+
+static void say(struct load *l, const struct spec_head *h, const char *path, const struct err *e)
+{
+	struct diag *d = load_error(l, field_pos(h, path), "%s: %s", path, e->msg);
+
+	if (*e->hint)
+		diag_hint(l->a, d, "%s", e->hint);
+}
+
+static bool is_written(const struct spec_head *h, const char *path)
+{
+	return h->at[field_find(h->noun, path) - h->noun->fields].line;
+}
+
+static void check_source(struct load *l, const struct image_spec *s)
+{
+	bool oci = is_written(&s->head, "oci"), layout = is_written(&s->head, "oci_layout");
+	struct diag *d;
+
+	if (oci && layout) {
+		d = load_error(l, field_pos(&s->head, "oci_layout"),
+			"an image has oci or oci_layout, not both");
+		d->other = field_pos(&s->head, "oci");
+	} else if (!oci && !layout) {
+		d = load_error(l, s->head.pos, "image %s has neither \"oci\" nor \"oci_layout\"",
+			utf8_quote(l->a, s->head.name, SHOWN));
+		diag_hint(l->a, d, "say where it comes from");
+	}
+}
+
+static void check_platform(struct load *l, const struct image_spec *s)
+{
+	const char *p = s->platform;
+	size_t arch, variant;
+	struct diag *d;
+
+	if (!p)
+		return;
+	if (!strncmp(p, "linux/", strlen("linux/"))) {
+		p += strlen("linux/");
+		arch = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		variant = p[arch] == '/' ? strspn(p + arch + 1, "abcdefghijklmnopqrstuvwxyz0123456789.")
+					 : 0;
+		if (arch && !p[arch + (variant ? variant + 1 : 0)])
+			return;
+	}
+	d = load_error(l, field_pos(&s->head, "platform"), "platform: %s is not linux/ARCH[/VARIANT]",
+		utf8_quote(l->a, s->platform, SHOWN));
+	diag_hint(l->a, d, "for example linux/amd64");
+}
+
+static void check_image(struct load *l, const struct image_spec *s)
+{
+	struct err e = ERR_INIT;
+	const char *digest = NULL, *tag;
+	size_t n;
+
+	check_source(l, s);
+	check_platform(l, s);
+	if (s->oci && ociref_check(s->oci, &e) < 0)
+		say(l, &s->head, "oci", &e);
+	else if (s->oci)
+		digest = ociref_digest(s->oci);
+	tag = s->oci_layout ? ociref_layout_tag(s->oci_layout, &n) : NULL;
+	if (tag && ociref_check_tag(tag, &e) < 0)
+		say(l, &s->head, "oci_layout", &e);
+	if (digest && s->digest && strcmp(digest, s->digest)) {
+		struct diag *d = load_error(l, field_pos(&s->head, "digest"),
+			"digest: not the one in oci");
+
+		d->other = field_pos(&s->head, "oci");
+	}
+}
+
+/* Words of the kernel command line that decide what boots: they are ours. */
+static void check_kernel(struct load *l, const struct kernel_spec *s)
+{
+	static const char *const ours[] = {"root=", "init=", "rdinit="};
+
+	for (const char *p = s->args; p && *p;) {
+		size_t n;
+
+		p += strspn(p, " ");
+		n = strcspn(p, " ");
+		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+			struct diag *d;
+
+			if (strncmp(p, ours[i], strlen(ours[i])))
+				continue;
+			d = load_error(l, field_pos(&s->head, "args"),
+				"args: %s is set by reconcile", ours[i]);
+			diag_hint(l->a, d, "leave it out");
+		}
+		p += n;
+	}
+}
+
+static bool is_user_part(const char *p, size_t n)
+{
+	static const char more[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	return n && *p != '-' && *p != '.' && strspn(p, more) >= n;
+}
+
+static void check_user(struct load *l, const struct vm_spec *s)
+{
+	size_t n;
+
+	if (!s->user)
+		return;
+	n = strcspn(s->user, ":");
+	if (is_user_part(s->user, n) &&
+		(!s->user[n] || is_user_part(s->user + n + 1, strlen(s->user + n + 1))))
+		return;
+	load_error(l, field_pos(&s->head, "user"), "user: %s is not NAME|UID[:GROUP|GID]",
+		utf8_quote(l->a, s->user, SHOWN));
+}
+
+static void check_workload(struct load *l, const struct vm_spec *s)
+{
+	const struct strv *lists[] = {&s->command, &s->env};
+	size_t bytes = 0;
+
+	if (s->command.n && !*s->command.v[0])
+		load_error(l, field_pos(&s->head, "command"),
+			"command: the name of the program is empty");
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < lists[i]->n; k++)
+			bytes += strlen(lists[i]->v[k]) + 1;
+	if (bytes > WORKLOAD_MAX)
+		load_error(l, s->command.n ? field_pos(&s->head, "command") : s->head.pos,
+			"command and env are %zu bytes together; at most %u are allowed", bytes,
+			WORKLOAD_MAX);
+}
+
+static void check_vm(struct load *l, const struct vm_spec *s)
+{
+	check_user(l, s);
+	check_workload(l, s);
+	if (s->workdir && *s->workdir != '/')
+		load_error(l, field_pos(&s->head, "workdir"),
+			"workdir: %s is not an absolute path in the guest",
+			utf8_quote(l->a, s->workdir, SHOWN));
+}
+
+void check_spec(struct load *l)
+{
+	struct spec *s = l->spec;
+
+	vec_each(i, &s->images) {
+		check_name(l, &(*i)->head);
+		check_image(l, *i);
+	}
+	vec_each(k, &s->kernels) {
+		check_name(l, &(*k)->head);
+		check_kernel(l, *k);
+	}
+	vec_each(v, &s->vms) {
+		check_name(l, &(*v)->head);
+		check_vm(l, *v);
+	}
+	check_refs(l);
+	check_cids(l);
+	check_cycles(l);
+}

@@ -1,0 +1,132 @@
+/* field.c - the table machinery: one loop each for find, default, print and values.
+ *
+ * What differs between types is in one row of types[] each.
+ */
+#include "schema/field.h"
+
+#include "schema/value.h"
+
+#include <string.h>
+
+const struct noun *noun_find(const char *key)
+{
+	for (size_t i = 0; i < noun_count; i++)
+		if (!strcmp(nouns[i]->key, key))
+			return nouns[i];
+	return NULL;
+}
+
+const struct field *field_find(const struct noun *noun, const char *path)
+{
+	for (size_t i = 0; i < noun->n_fields; i++)
+		if (!strcmp(noun->fields[i].path, path))
+			return &noun->fields[i];
+	return NULL;
+}
+
+struct pos field_pos(const struct spec_head *head, const char *path)
+{
+	const struct field *f = field_find(head->noun, path);
+	struct pos pos = f && head->at ? head->at[f - head->noun->fields] : (struct pos){0};
+
+	return pos.line ? pos : head->pos;
+}
+
+static const struct {
+	int (*parse)(struct arena *a, const struct field *f, const char *text, void *at,
+		struct err *e);
+	const char *(*print)(struct arena *a, const struct field *f, const void *at);
+	const char *expects;
+} types[FIELD_TYPE_N] = {
+	[FIELD_STRING] = {value_parse_string, value_print_string, "a text"},
+	[FIELD_NAME] = {value_parse_string, value_print_string, "a name"},
+	[FIELD_PATH] = {value_parse_path, value_print_string, "a path"},
+	[FIELD_DIGEST] = {value_parse_digest, value_print_string, "a digest, sha256:<64 hex digits>"},
+	[FIELD_BOOL] = {value_parse_bool, value_print_bool, "true or false"},
+	[FIELD_U32] = {value_parse_u32, value_print_u32, "a whole number"},
+	[FIELD_ENUM] = {value_parse_enum, value_print_enum, "one of a few words"},
+	[FIELD_SIZE] = {value_parse_size, value_print_size, "a size such as 512MiB"},
+	[FIELD_DURATION] = {value_parse_duration, value_print_duration, "a duration such as 90s"},
+	[FIELD_STRV] = {value_parse_list, value_print_list, "a list of texts, or one text"},
+	[FIELD_ENV] = {value_parse_list, value_print_list, "a map of NAME: value"},
+	[FIELD_NAMES] = {value_parse_list, value_print_list, "a list of names, or one name"},
+};
+
+static void *value_of(const struct field *f, void *spec)
+{
+	return (char *)spec + f->offset;
+}
+
+const char *field_expects(const struct field *f)
+{
+	return types[f->type].expects;
+}
+
+bool field_is_list(const struct field *f)
+{
+	return f->type == FIELD_STRV || f->type == FIELD_ENV || f->type == FIELD_NAMES;
+}
+
+int field_parse(struct arena *a, const struct field *f, const char *text, void *spec,
+	struct err *e)
+{
+	if (types[f->type].parse(a, f, text, value_of(f, spec), e) < 0)
+		return err_wrap(e, "%s", f->path);
+	return 0;
+}
+
+int field_append(struct arena *a, const struct field *f, const char *key, const char *text,
+	void *spec, struct err *e)
+{
+	struct strv *list = value_of(f, spec);
+	int result = f->type == FIELD_ENV ? value_append_env(a, list, key, text, e)
+					  : value_append(a, f, list, text, e);
+
+	if (result < 0)
+		return err_wrap(e, "%s", f->path);
+	return 0;
+}
+
+int field_count(const struct field *f, const void *spec, struct err *e)
+{
+	const struct strv *list = (const void *)((const char *)spec + f->offset);
+
+	if ((int64_t)list->n >= f->min && (int64_t)list->n <= f->max)
+		return 0;
+	if (f->max == INT64_MAX || (int64_t)list->n < f->min)
+		return err_set(e, ERR_SPEC, "%s: %s", f->path,
+			list->n ? "too few elements" : "an empty list says nothing");
+	return err_set(e, ERR_SPEC, "%s: %zu elements; at most %lld are allowed", f->path, list->n,
+		(long long)f->max);
+}
+
+const char *field_print(struct arena *a, const struct field *f, const void *spec)
+{
+	return types[f->type].print(a, f, (const char *)spec + f->offset);
+}
+
+void field_defaults(struct arena *a, const struct noun *noun, void *spec)
+{
+	struct spec_head *head = spec;
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+
+		if (head->at && head->at[i].line)
+			continue;
+		if (f->dflt)
+			field_parse(a, f, f->dflt, spec, NULL); /* a test parses each default */
+	}
+}
+
+void field_values(struct arena *a, const struct noun *noun, const void *spec, enum kind kind,
+	struct kvs *out)
+{
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+		const char *value = f->feeds == kind ? field_print(a, f, spec) : NULL;
+
+		if (value)
+			kvs_set(a, out, f->path, value);
+	}
+}

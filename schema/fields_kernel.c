@@ -1,0 +1,32 @@
+/* fields_kernel.c - what can be said about a kernel.
+ *
+ * The kernel object is the bootable pair of kernel and initrd with the arguments that belong to it.
+ * Any change makes another one; the VMs that use it restart (the cost of their edge, expand.c).
+ */
+#include "schema/field.h"
+
+#include <stddef.h>
+
+static const struct field fields[] = {
+	{.path = "file", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.offset = offsetof(struct kernel_spec, file), .min = 1, .max = 4095,
+		.required = true, .absent = "an error: every kernel needs one",
+		.help = "the kernel, a bzImage or an ELF file"},
+	{.path = "modules", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.offset = offsetof(struct kernel_spec, modules), .min = 1, .max = 4095,
+		.absent = "all drivers that a guest needs are built into the kernel",
+		.help = "folder lib/modules/VERSION that the initrd takes its modules from"},
+	{.path = "args", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.offset = offsetof(struct kernel_spec, args), .min = 1, .max = 1499,
+		.absent = "nothing is added", .help = "added to the kernel command line"},
+};
+
+const struct noun noun_kernel = {
+	.key = "kernels",
+	.singular = "kernel",
+	.kind = KIND_KERNEL,
+	.help = "a Linux kernel with the modules that its guests need",
+	.fields = fields,
+	.n_fields = sizeof(fields) / sizeof(fields[0]),
+	.size = sizeof(struct kernel_spec),
+};

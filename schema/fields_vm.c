@@ -1,0 +1,106 @@
+/* fields_vm.c - what can be said about a VM, and the list of nouns.
+ *
+ * A VM gives two objects: its disk and the running machine. feeds says which one a field belongs
+ * to. disk.backend costs nothing: how a disk is copied is decided when it is made, recorded with it
+ * and never changed under it; another wish holds from the next replacement on.
+ */
+#include "schema/field.h"
+
+#include <stddef.h>
+
+#define MIB (1024ll * 1024)
+#define TIB (1024ll * 1024 * MIB)
+#define SECOND 1000ll
+#define HOUR (3600ll * SECOND)
+
+static const char *const vmms[] = {"auto", "qemu", NULL};
+static const char *const backends[] = {"auto", "copy", "reflink", NULL};
+static const char *const networks[] = {"none", "user", NULL};
+static const char *const inits[] = {"auto", "builtin", "image", NULL};
+static const char *const restarts[] = {"never", "on_failure", "always", NULL};
+
+static const struct field fields[] = {
+	{.path = "image", .type = FIELD_NAME, .feeds = KIND_DISK, .change = CHANGE_REPLACE,
+		.offset = offsetof(struct vm_spec, image), .min = 1, .max = 63, .ref = KIND_IMAGE,
+		.required = true, .absent = "an error: every VM needs one",
+		.help = "the image that its disk is made from, a name in images"},
+	{.path = "kernel", .type = FIELD_NAME, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, kernel), .min = 1, .max = 63, .ref = KIND_KERNEL,
+		.required = true, .absent = "an error: every VM needs one",
+		.help = "the kernel that it boots, a name in kernels"},
+	{.path = "vmm", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, vmm), .choices = vmms, .dflt = "auto",
+		.absent = "the first one that works on this host",
+		.help = "the program that runs the machine"},
+	{.path = "vcpus", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, vcpus), .min = 1, .max = 32, .dflt = "1",
+		.absent = "one", .help = "number of processors"},
+	{.path = "memory", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, memory), .min = 32 * MIB, .max = TIB,
+		.step = MIB, .dflt = "256MiB", .absent = "256MiB", .help = "size of its memory"},
+	{.path = "disk.size", .type = FIELD_SIZE, .feeds = KIND_DISK, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, disk_size), .min = 16 * MIB, .max = 16 * TIB,
+		.step = MIB, .dflt = "4GiB", .shorthand = "disk", .absent = "4GiB",
+		.help = "size of its root disk; shrinking it means replacing it"},
+	{.path = "disk.backend", .type = FIELD_ENUM, .feeds = KIND_DISK, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, disk_backend), .choices = backends,
+		.dflt = "auto", .absent = "the first one that works on this host",
+		.help = "how the disk is made from the image; kept until the disk is replaced"},
+	{.path = "vsock.cid", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, vsock_cid), .min = 3, .max = 4294967294ll,
+		.absent = "the lowest free one is leased and kept",
+		.help = "vsock context id of the guest"},
+	{.path = "network", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, network), .choices = networks, .dflt = "none",
+		.absent = "no network",
+		.help = "user: outgoing connections through the VMM, without privileges"},
+	{.path = "init", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, init), .choices = inits, .dflt = "auto",
+		.absent = "the image's own init if it has one",
+		.help = "who is PID 1: the image's init, or the built-in one that runs the command"},
+	{.path = "command", .type = FIELD_STRV, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, command), .min = 1, .max = 1024,
+		.absent = "Entrypoint and Cmd of the image",
+		.help = "what to run, program and arguments; no shell takes it apart"},
+	{.path = "env", .type = FIELD_ENV, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, env), .min = 0, .max = 1024,
+		.absent = "Env of the image", .help = "environment, over that of the image"},
+	{.path = "user", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, user), .min = 1, .max = 128,
+		.absent = "User of the image", .help = "who runs it: NAME|UID[:GROUP|GID]"},
+	{.path = "workdir", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, workdir), .min = 1, .max = 4095,
+		.absent = "WorkingDir of the image", .help = "folder in the guest to run it in"},
+	{.path = "running", .type = FIELD_BOOL, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, running), .dflt = "true", .absent = "true",
+		.help = "whether the machine is to run; false keeps its disk"},
+	{.path = "restart", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, restart), .choices = restarts,
+		.dflt = "on_failure", .absent = "on_failure",
+		.help = "when to start it again after its workload has ended"},
+	{.path = "depends_on", .type = FIELD_NAMES, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, depends_on), .min = 0, .max = 1024,
+		.ref = KIND_VM, .absent = "it waits for no other VM",
+		.help = "VMs that have to be ready before this one starts"},
+	{.path = "ready_timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, ready_timeout_ms), .min = SECOND,
+		.max = 24 * HOUR, .dflt = "90s", .absent = "90s",
+		.help = "how long apply waits until its agent answers"},
+	{.path = "stop_timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, stop_timeout_ms), .min = SECOND, .max = HOUR,
+		.dflt = "10s", .absent = "10s",
+		.help = "how long its workload may take to end before it is killed"},
+};
+
+const struct noun noun_vm = {
+	.key = "vms",
+	.singular = "vm",
+	.kind = KIND_VM,
+	.help = "a virtual machine with its root disk",
+	.fields = fields,
+	.n_fields = sizeof(fields) / sizeof(fields[0]),
+	.size = sizeof(struct vm_spec),
+};
+
+const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_vm};
+const size_t noun_count = sizeof(nouns) / sizeof(nouns[0]);

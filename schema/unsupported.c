@@ -1,0 +1,35 @@
+/* unsupported.c - the words of the spec language that no driver does yet.
+ *
+ * They are refused as "not supported yet", so that nobody looks for a spelling mistake. A word
+ * leaves this table when its field gets a row in a field table.
+ */
+#include "schema/bind.h"
+
+#include <string.h>
+
+static const char *const top[] = {"defaults", "guards", "include", "moved", "networks", "profiles",
+	"vars", "volumes", NULL};
+static const char *const image[] = {"auth_file", "labels", "oci_archive", "tar", NULL};
+static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
+static const char *const vm[] = {"drift", "file_sync", "labels", "limits", "mac", "memory.max",
+	"memory.size", "ports", "profile", "profiles", "protect", "ready", "replicas", "update",
+	"volumes", "vsock.ports", NULL};
+
+static const char *const *words_of(const struct noun *noun)
+{
+	if (!noun)
+		return top;
+	if (noun == &noun_image)
+		return image;
+	return noun == &noun_kernel ? kernel : vm;
+}
+
+bool unsupported_has(const struct noun *noun, const char *prefix, const char *key)
+{
+	size_t n = strlen(prefix);
+
+	for (const char *const *w = words_of(noun); *w; w++)
+		if (!strncmp(*w, prefix, n) && !strcmp(*w + n, key))
+			return true;
+	return false;
+}

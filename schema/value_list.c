@@ -1,0 +1,182 @@
+/* value_list.c - lists: command, depends_on, env. Their canonical form is a JSON list.
+ *
+ * A list lives in an array whose room follows from its length: the next power of two. env is kept
+ * sorted, so that writing the same variables in another order is no change.
+ */
+#include "schema/value.h"
+
+#include "schema/base/json.h"
+#include "schema/base/utf8.h"
+
+#include <string.h>
+
+#define ROOM_MIN 4
+#define SHOWN 40
+
+/* Elements that an array has room for when n are in it, with the NULL behind them. */
+static size_t room_for(size_t n)
+{
+	size_t room = ROOM_MIN;
+
+	while (room < n + 1)
+		room *= 2;
+	return room;
+}
+
+static void insert(struct arena *a, struct strv *list, size_t at, const char *text)
+{
+	if (!list->v || room_for(list->n + 1) > room_for(list->n)) {
+		const char **bigger = arena_array(a, room_for(list->n + 1), sizeof(*bigger));
+
+		if (list->n)
+			memcpy(bigger, list->v, list->n * sizeof(*bigger));
+		list->v = bigger;
+	}
+	memmove(list->v + at + 1, list->v + at, (list->n - at) * sizeof(*list->v));
+	list->v[at] = text;
+	list->v[++list->n] = NULL;
+}
+
+/* Text of several lines (a script, a certificate), but nothing that drives a terminal. */
+static int check_lines(const char *text, struct err *e)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	size_t n = strlen(text);
+
+	if (n > FIELD_TEXT_MAX)
+		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %d are allowed", n,
+			FIELD_TEXT_MAX);
+	for (size_t at = 0; at < n;) {
+		uint32_t cp;
+		size_t len = utf8_decode(text + at, n - at, &cp);
+		bool is_blank = len && (cp == '\n' || cp == '\t' || cp == '\r');
+
+		if (!len || (!is_blank && !utf8_is_plain(cp)))
+			return err_set(e, ERR_SPEC, "a control character in %s",
+				utf8_quote(&scratch, text, SHOWN));
+		at += len;
+	}
+	return 0;
+}
+
+static int check_name(const char *text, struct err *e)
+{
+	size_t n = strlen(text);
+
+	if (!n)
+		return err_set(e, ERR_SPEC, "an empty name");
+	if (n > 63)
+		return err_set(e, ERR_SPEC, "a name of %zu bytes; at most 63 are allowed", n);
+	return 0;
+}
+
+int value_append(struct arena *a, const struct field *f, struct strv *list, const char *text,
+	struct err *e)
+{
+	if (f->type == FIELD_NAMES && check_name(text, e) < 0)
+		return -1;
+	if (check_lines(text, e) < 0)
+		return -1;
+	insert(a, list, list->n, arena_dup(a, text));
+	return 0;
+}
+
+static bool is_env_name(const char *key)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
+
+	return *key && strchr(letters, *key) && !key[strspn(key, more)];
+}
+
+/* Compare "NAME=..." with a name. */
+static int compare_env(const char *entry, const char *key, size_t n)
+{
+	int order = strncmp(entry, key, n);
+
+	return order ? order : entry[n] - '=';
+}
+
+/* Where NAME= is or belongs. */
+static size_t place_env(const struct strv *list, const char *key)
+{
+	size_t low = 0, high = list->n, n = strlen(key);
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_env(list->v[middle], key, n) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
+	struct err *e)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	size_t at, n = strlen(key);
+
+	if (!is_env_name(key) || n > 255) {
+		err_set(e, ERR_SPEC, "%s is not a name of a variable",
+			utf8_quote(&scratch, key, SHOWN));
+		return err_hint(e, "letters, digits, _ . and -, at most 255, no digit in front");
+	}
+	if (check_lines(text, e) < 0)
+		return -1;
+	at = place_env(list, key);
+	if (at < list->n && !compare_env(list->v[at], key, n))
+		return err_set(e, ERR_SPEC, "the variable %s is given twice", key);
+	insert(a, list, at, arena_printf(a, "%s=%s", key, text));
+	return 0;
+}
+
+static int append_text(struct arena *a, const struct field *f, struct strv *list, const char *text,
+	struct err *e)
+{
+	const char *equals = strchr(text, '=');
+
+	if (f->type != FIELD_ENV)
+		return value_append(a, f, list, text, e);
+	if (!equals)
+		return err_set(e, ERR_SPEC, "a variable without \"=\"");
+	return value_append_env(a, list, arena_dupn(a, text, (size_t)(equals - text)), equals + 1,
+		e);
+}
+
+int value_parse_list(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e)
+{
+	_cleanup_json_ json_t *j = NULL;
+	struct strv list = {0};
+	size_t i;
+	json_t *item;
+
+	if (json_parse(text, strlen(text), "a list", &j, e) < 0)
+		return -1;
+	if (!json_is_array(j))
+		return err_set(e, ERR_CONTENT, "not a list");
+	json_array_foreach(j, i, item) {
+		if (!json_is_string(item))
+			return err_set(e, ERR_CONTENT, "an element is not a text");
+		if (append_text(a, f, &list, json_string_value(item), e) < 0)
+			return -1;
+	}
+	*(struct strv *)at = list;
+	return 0;
+}
+
+const char *value_print_list(struct arena *a, const struct field *f, const void *at)
+{
+	_cleanup_json_ json_t *j = json_array();
+	const struct strv *list = at;
+
+	(void)f;
+	if (!list->n)
+		return NULL;
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(j, json_string(list->v[i]));
+	return json_text(a, j);
+}
