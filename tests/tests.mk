@@ -1,19 +1,79 @@
 # tests.mk - what "make check" runs. Included by the GNUmakefile.
 #
+#   make check        everything: unit tests in both flavours, TAP scripts, fuzz corpora, lints
+#   make check-asan   the unit tests and fuzz corpora under ASan and UBSan only
+#   make lint         the lints only
+#   make fuzz         each fuzzer for FUZZ_SECONDS
+#   make bench        figures, one JSON line each
+#
 # tests/unit/test_NAME.c is one cmocka program each. It links every archive; an archive member is
 # only pulled in for a symbol that is still missing, so a test that defines or links a twin first
 # (drivers/fake for drivers/registry.c) gets the twin.
+#
+# tests/TOPIC/run and tests/lint/* are programs that print TAP; they are run from the root of the
+# tree with RECONCILE_BUILD, the absolute build folder.
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SCRIPTS := $(wildcard tests/*/run)
+LINTS := $(filter-out %.awk %.sh %/run %/exceptions,$(wildcard tests/lint/*))
+BENCHES := $(filter-out %.sh,$(wildcard tests/bench/*))
 LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
+ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(B)/libcli.a $(B)/libengine.a \
-		$(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
+TEST_JOBS ?= 2
+FUZZ_SECONDS ?= 60
+RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) TEST_JOBS=$(TEST_JOBS) tests/run
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(if $(findstring engine,$*),$(B)/libfake.a) \
-		$(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a $(LIBS_TEST)
+		$(ALL_A) $(LIBS_TEST)
+
+# The same fuzz_NAME.c is a fuzzer when clang links it (FLAVOUR=fuzz), and a test of its corpus
+# with replay.c as main.
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(ALL_A)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ \
+		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER)
 
 unit: $(UNIT)
+fuzzers: $(FUZZ)
 
-.PHONY: unit
+# The programs that a check runs. Two makes, since one make knows one flavour.
+check-build:
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit fuzzers
+
+in_flavour = $(patsubst $(B)/%,build/$(1)/%,$(2))
+
+# The long ones first: two jobs then end at about the same time.
+check: check-build
+	$(Q)$(RUN_TESTS) $(SCRIPTS) $(LINTS) $(call in_flavour,asan,$(UNIT) $(FUZZ)) \
+		$(call in_flavour,release,$(UNIT))
+
+check-asan:
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan unit fuzzers
+	$(Q)$(RUN_TESTS) $(call in_flavour,asan,$(UNIT) $(FUZZ))
+
+lint:
+	$(Q)$(RUN_TESTS) $(LINTS)
+
+# What a fuzzer finds is kept in build/fuzz/ and reported; a fixed one goes into the corpus as
+# found-TOPIC. New inputs of interest stay out of the tree, in build/fuzz/.
+fuzz:
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang fuzzers
+	$(Q)for f in $(call in_flavour,fuzz,$(FUZZ)); do \
+		name=$${f##*/fuzz_}; \
+		mkdir -p build/fuzz/new-$$name tests/fuzz/corpus-$$name; \
+		echo "  FUZZ  $$name for $(FUZZ_SECONDS) s"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/found-$$name- build/fuzz/new-$$name \
+			tests/fuzz/corpus-$$name || exit 1; \
+	done
+
+bench: all
+	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
+
+.PHONY: unit fuzzers check-build check check-asan lint fuzz bench
 .SECONDARY:
