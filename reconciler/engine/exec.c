@@ -149,6 +149,11 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 		set_state(r, s->view, RECORD_DELETING, rec->reason);
 		return;
 	}
+	/* A change in place that did not happen leaves the old thing: only its success is recorded. */
+	if (s->step.op == STEP_UPDATE) {
+		set_state(r, s->view, RECORD_MAKING, rec->reason);
+		return;
+	}
 	apply_spec(r, s->view);
 	kvs_merge(r->a, &rec->facts, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
@@ -326,6 +331,10 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		return;
 	if (s->step.op == STEP_STOP)
 		drop_process_facts(r, s->view);
+	if (s->step.op == STEP_UPDATE) {
+		apply_spec(r, s->view);
+		kvs_merge(r->a, &rec->facts, &s->step.args);
+	}
 	kvs_merge(r->a, &rec->facts, facts);
 	if (s->step.op == STEP_DELETE && (verdict == VERDICT_DELETE || verdict == VERDICT_FORGET))
 		r->forget[s->view] = true;
