@@ -1,0 +1,121 @@
+/* ending.c - how a VM ended. */
+#include "drivers/ending.h"
+
+#include "drivers/guest/proto.h"
+#include "drivers/rundir.h"
+#include "drivers/sys/plain.h"
+#include "drivers/sys/tail.h"
+#include "schema/base/json.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REPORT_MAX (64u * 1024)
+#define CONSOLE_MAX (32u * 1024)
+#define MSG_MAX 256
+
+static bool from_exit(struct arena *a, const json_t *event, struct ending *out)
+{
+	int64_t code = json_int(event, "code", -1), signal = json_int(event, "signal", -1);
+
+	if (code >= 0 && code <= 255) {
+		*out = (struct ending){ENDING_EXIT, (int)code,
+			arena_printf(a, "the workload exited with code %d", (int)code)};
+		return true;
+	}
+	if (signal >= 1 && signal <= 64) {
+		*out = (struct ending){ENDING_EXIT, 128 + (int)signal,
+			arena_printf(a, "the workload was killed by signal %d", (int)signal)};
+		return true;
+	}
+	return false;
+}
+
+static bool from_event(struct arena *a, const json_t *event, struct ending *out)
+{
+	const char *ev = json_str(event, "ev", ""), *msg = json_str(event, "msg", "no reason given");
+
+	if (!strcmp(ev, "exit"))
+		return from_exit(a, event, out);
+	if (!strcmp(ev, "error")) {
+		*out = (struct ending){ENDING_ERROR, 0,
+			arena_printf(a, "the workload could not be started: %s",
+				plain_text(a, msg, strnlen(msg, MSG_MAX)))};
+		return true;
+	}
+	if (!strcmp(ev, "stop")) {
+		*out = (struct ending){ENDING_STOPPED, 0, "stopped"};
+		return true;
+	}
+	return false;
+}
+
+bool ending_from_report(struct arena *a, const char *report, size_t n, const char *nonce,
+	struct ending *out)
+{
+	const char *end = report + n, *next;
+	bool found = false;
+
+	for (const char *line = report; line < end; line = next) {
+		_cleanup_json_ json_t *event = NULL;
+		const char *eol = memchr(line, '\n', (size_t)(end - line));
+
+		if (!eol)
+			break; /* half a line: the writer was cut off */
+		next = eol + 1;
+		if (json_parse(line, (size_t)(eol - line), "report", &event, NULL) < 0 ||
+			json_int(event, "v", 0) != GUEST_PROTO_VERSION ||
+			strcmp(json_str(event, "nonce", ""), nonce) != 0)
+			continue;
+		/* After "stop" the workload ends because of it; that is no news. */
+		if (found && out->kind == ENDING_STOPPED)
+			continue;
+		found |= from_event(a, event, out);
+	}
+	return found;
+}
+
+/* A workload can print this line, too; it only ever shortens its own VM's life. */
+static bool find_panic(struct arena *a, int run_fd, struct ending *out)
+{
+	size_t n;
+	char *text = tail_read(a, run_fd, RUN_CONSOLE, CONSOLE_MAX, &n);
+	const char *at = memmem(text, n, "Kernel panic - ", 15);
+
+	if (!at)
+		return false;
+	*out = (struct ending){ENDING_PANIC, 0,
+		arena_printf(a, "the guest's kernel panicked: %s",
+			plain_text(a, at, strcspn(at, "\r\n")))};
+	return true;
+}
+
+/* QEMU removes its pid file when it ends in order and cannot when it is killed. */
+static void find_end_of_vmm(struct arena *a, int run_fd, struct ending *out)
+{
+	size_t n;
+	char *log = tail_read(a, run_fd, RUN_LOG, 4096, &n), *at;
+
+	*out = (struct ending){ENDING_KILLED, 0, "the VMM was killed or crashed"};
+	at = strstr(log, "terminating on signal ");
+	if (at) {
+		out->text = arena_printf(a, "the VMM was told to end: %s",
+			plain_text(a, at, strcspn(at, "\n")));
+		return;
+	}
+	if (faccessat(run_fd, RUN_PID, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		faccessat(run_fd, RUN_LOG, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		*out = (struct ending){ENDING_POWEROFF, 0, "the guest powered off"};
+}
+
+void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *out)
+{
+	size_t n;
+	char *report = tail_read(a, run_fd, RUN_REPORT, REPORT_MAX, &n);
+
+	if (nonce && ending_from_report(a, report, n, nonce, out))
+		return;
+	if (!find_panic(a, run_fd, out))
+		find_end_of_vmm(a, run_fd, out);
+}

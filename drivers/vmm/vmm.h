@@ -1,0 +1,51 @@
+/* vmm.h - what the files of this room share: finding a VM's process, and the slots.
+ *
+ *	vmm.c          the driver: names, dispatch, scan
+ *	vmm_find.c     a VM's process, by identity or by its mark
+ *	vmm_observe.c  what is there and how it ended
+ *	vmm_start.c    START and its undo
+ *	vmm_stop.c     STOP, DELETE
+ *
+ * A VM's process is found again in two ways that need no trust in each other: by the recorded
+ * (pid, start, boot_id), and by the mark in its command line. Whoever is about to start a VM or to
+ * remove its files looks for both.
+ */
+#pragma once
+
+#include "drivers/driver.h"
+#include "drivers/sys/proc.h"
+
+/* A live process with a mark of our instance. */
+struct vmm_found {
+	const char *vm;
+	struct proc_id id;
+};
+
+struct vmm_list {
+	struct vmm_found *v;
+	size_t n, cap;
+};
+
+/* All of them; one walk over /proc. */
+int vmm_find_all(struct host *h, struct vmm_list *out, struct err *e);
+
+/* Identity in facts or step arguments; pid 0 when there is none. And back. */
+void vmm_id_get(const struct kvs *facts, struct proc_id *id);
+void vmm_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id);
+
+/* The live process of one VM: the one that facts name, else the one with the mark. 0; 1 when there
+ * is none; -1 with e. */
+int vmm_find(struct host *h, const char *vm, const struct kvs *facts, struct proc_id *id,
+	struct err *e);
+
+/* Facts that a live VM has: its identity, its run folder and what START noted there. */
+void vmm_live_facts(struct host *h, const char *vm, const struct proc_id *id, struct kvs *out);
+
+/* Kill the very process and see it gone; a process that stays is ERR_TIMEOUT. */
+int vmm_kill(const struct proc_id *id, struct err *e);
+
+int vmm_observe(struct host *h, struct view *views, size_t n, struct err *e);
+int vmm_start(struct host *h, const struct step *step, struct kvs *facts, struct err *e);
+int vmm_start_undo(struct host *h, const struct step *step, struct err *e);
+int vmm_stop(struct host *h, const struct step *step, struct kvs *facts, struct err *e);
+int vmm_delete(struct host *h, const struct step *step, struct err *e);
