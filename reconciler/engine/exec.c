@@ -20,6 +20,7 @@ struct outcome {
 struct run {
 	struct exec *x;
 	struct arena *a;
+	struct plan_step *steps;   /* the plan's, with facts found on the way */
 	struct record *records;    /* one per view: as it will be written */
 	bool *touched;             /* per view: the row has to be written */
 	bool *forget;              /* per view: the row goes */
@@ -34,7 +35,7 @@ static const struct view *view_of(const struct run *r, uint32_t i)
 
 static const struct plan_step *step_at(const struct run *r, uint32_t i)
 {
-	return &r->x->plan->steps.v[i];
+	return &r->steps[i];
 }
 
 /* ---- records ------------------------------------------------------------------------------ */
@@ -160,6 +161,61 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 	set_state(r, s->view, RECORD_MAKING, rec->reason);
 }
 
+/* ---- facts found on the way ------------------------------------------------------------------ */
+
+/* Facts of an object as they are by now; names are the same as in the plan, there may be more. */
+static const struct kvs *facts_now(const struct naming *in, enum kind kind, const char *name)
+{
+	const struct run *r = in->dep_arg;
+	const struct view *v = views_find(r->x->plan->views, kind, name);
+
+	return v ? &r->records[v - r->x->plan->views->v].facts : NULL;
+}
+
+/* Name the step again, now that what it needs is made: a pulled image has a configuration that
+ * nobody knew when the plan was made. */
+static int name_again(struct run *r, struct plan_step *s, struct err *e)
+{
+	const struct view *v = view_of(r, s->view);
+	const struct naming in = {
+		.host = r->x->host,
+		.object = v->object,
+		.record = v->record,
+		.resolved = &v->resolved,
+		.generation = (uint32_t)kvs_u64(&s->step.args, "generation", 0),
+		.cid = (uint32_t)kvs_u64(&s->step.args, "cid", 0),
+		.dep = facts_now,
+		.dep_arg = r,
+	};
+	struct kvs args = {0};
+
+	if (driver_for(s->step.kind)->name_step(&in, &args, e) < 0)
+		return -1;
+	kvs_merge(r->a, &s->step.args, &args);
+	return 0;
+}
+
+/* Complete the steps of a level before their intents are written. */
+static void complete_args(struct run *r, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct plan_step *s = &r->steps[i];
+		struct step_result *res = &r->x->results[i];
+		bool makes = s->step.op == STEP_CREATE || s->step.op == STEP_START;
+		struct kvs args;
+
+		if (res->state != STEP_PENDING)
+			continue;
+		if (s->step.op == STEP_WAIT) { /* the pid of what was started */
+			kvs_copy(r->a, &args, &r->records[s->view].facts);
+			kvs_merge(r->a, &args, &s->step.args);
+			s->step.args = args;
+		} else if (makes) {
+			name_again(r, s, &res->err); /* run_step fails with it, and undoes */
+		}
+	}
+}
+
 /* ---- commits ------------------------------------------------------------------------------ */
 
 static int write_rows(struct run *r, struct err *e)
@@ -275,19 +331,6 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
 			step_op_name(on->op), kind_name(on->kind), on->name);
 	}
-}
-
-/* Facts found while the pass runs (a pid) belong into the later steps of the same VM. */
-static struct step with_facts(struct run *r, uint32_t i)
-{
-	const struct plan_step *s = step_at(r, i);
-	struct step step = s->step;
-
-	if (step.kind == KIND_GUEST && step.op == STEP_WAIT) {
-		kvs_copy(r->a, &step.args, &r->records[s->view].facts);
-		kvs_merge(r->a, &step.args, &s->step.args);
-	}
-	return step;
 }
 
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
@@ -448,6 +491,8 @@ static bool is_cancelled(const struct run *r)
 static int do_step(struct run *r, const struct plan_step *s, const struct step *step,
 	struct kvs *facts, struct err *e)
 {
+	if (e->kind != ERR_NONE) /* it could not be named */
+		return -1;
 	if (is_cancelled(r))
 		return err_set(e, ERR_CANCELLED, "cancelled before it began");
 	/* The driver removes the VM's folder, so our own file in it goes first; SQLite still has
@@ -462,7 +507,7 @@ static void run_step(struct run *r, uint32_t i)
 	const struct plan_step *s = step_at(r, i);
 	struct step_result *res = &r->x->results[i];
 	const int64_t begun = clock_mono_ms();
-	struct step step = with_facts(r, i);
+	const struct step step = s->step;
 	struct kvs facts = {0};
 	int rc;
 
@@ -506,6 +551,9 @@ int exec_run(struct exec *x, struct err *e)
 	uint32_t from = 0, to;
 
 	x->results = arena_array(a, steps, sizeof(*x->results));
+	r.steps = arena_array(a, steps, sizeof(*r.steps));
+	for (uint32_t i = 0; i < x->plan->steps.n; i++)
+		r.steps[i] = x->plan->steps.v[i];
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {
@@ -514,6 +562,7 @@ int exec_run(struct exec *x, struct err *e)
 		for (to = from; to < x->plan->steps.n && step_at(&r, to)->step.level == level;)
 			to++;
 		skip_unmet(&r, from, to);
+		complete_args(&r, from, to);
 		if (commit(&r, from, to, first, e) < 0)
 			return -1;
 		first = false;
