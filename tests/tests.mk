@@ -37,6 +37,22 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),
 	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ \
 		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER)
 
+# The guest program's folder as the host's compiler sees it: its unit tests link nothing but this,
+# and the agent's protocol is tested on a Unix socket, with the sanitizers where FLAVOUR says so.
+$(B)/libinside.a: $(call room,drivers/guest/inside)
+INSIDE_T := $(patsubst %,$(B)/tests/unit/test_%,jsonlite base64 boot passwd hostfiles netaddr signame \
+	grow)
+$(INSIDE_T): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libinside.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka
+$(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/libinside.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
+$(B)/tests/guest/kernel_make: $(B)/tests/guest/kernel_make.o $(B)/libworker.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_WORKER)
+
 unit: $(UNIT)
 fuzzers: $(FUZZ)
 

@@ -1,0 +1,10 @@
+/* request.h - one request of the agent protocol: parsed, checked, handed to its handler. */
+#pragma once
+
+#include <stddef.h>
+
+struct chan;
+
+/* Handle one line of n bytes without its newline; it is changed. Replies on the channel, which has
+ * room for it. */
+void request_line(struct chan *ch, char *line, size_t n);
