@@ -1,8 +1,6 @@
 /* cmd_version.c - which program this is. */
 #include "reconciler/print.h"
 
-#include <sqlite3.h>
-
 #ifndef RC_COMMIT
 #define RC_COMMIT "unknown"
 #endif
@@ -11,8 +9,9 @@ static int run(struct cli *c, struct err *e)
 {
 	(void)e;
 	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:s, s:s}", "version", RC_VERSION, "commit",
-			RC_COMMIT, "sqlite", sqlite3_libversion());
+		_cleanup_json_ json_t *j = json_pack("{s:s, s:s}", "version", RC_VERSION, "commit",
+			RC_COMMIT);
+
 		print_json(j);
 	} else {
 		printf("reconcile %s (%s)\n", RC_VERSION, RC_COMMIT);

@@ -5,6 +5,7 @@
 work=
 registry_pid=
 assets=$PWD/build/test-assets
+build=${RECONCILE_BUILD:-$PWD/build/release}
 
 # e2e_start: a folder of our own, removed at the end with every VM in it.
 e2e_start() {
