@@ -18,7 +18,7 @@
 
 bool diags_full(const struct diags *d)
 {
-	return d->n >= SPEC_DIAGS_MAX;
+	return d->n > SPEC_DIAGS_MAX;
 }
 
 struct diag *diags_add(struct arena *a, struct diags *d, enum severity s, struct pos pos,
