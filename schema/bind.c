@@ -46,7 +46,7 @@ static void complain_err(struct binding *b, const struct yaml_node *n, const str
 static void complain_type(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	struct diag *d = COMPLAIN(b->l, b->src, n, "%s: %s expected, not %s", f->path,
-		field_expects(f), yaml_what(n));
+		field_expects(b->l->a, f), yaml_what(n));
 
 	if (!yaml_is_null(n))
 		return;
@@ -256,19 +256,20 @@ static const char *nearest_field(struct arena *a, const struct noun *noun, const
 static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	const char *shown = utf8_quote(&scratch, key->text, SHOWN), *near;
-	bool known = unsupported_has(b->noun, prefix, key->text);
+	const char *path = arena_printf(&scratch, "%s%s", prefix, key->text);
+	const char *group = arena_dupn(&scratch, prefix, *prefix ? strlen(prefix) - 1 : 0);
+	const char *near;
 	struct diag *d;
 
-	if (known) {
-		COMPLAIN(b->l, b->src, key, "%s is not supported yet", shown);
+	if (unsupported_has(b->noun, prefix, key->text)) {
+		COMPLAIN(b->l, b->src, key, "%s is not supported yet",
+			utf8_quote(&scratch, path, SHOWN));
 		return;
 	}
-	near = nearest_field(&scratch, b->noun, prefix, key->text);
-	d = COMPLAIN(b->l, b->src, key, "unknown field %s in the %s of %s %s", shown,
-		*prefix ? arena_printf(&scratch, "\"%.*s\"", (int)strlen(prefix) - 1, prefix)
-			: "fields",
+	d = COMPLAIN(b->l, b->src, key, "unknown field %s in %s%s%s %s",
+		utf8_quote(&scratch, key->text, SHOWN), group, *group ? " of " : "",
 		b->noun->singular, utf8_quote(&scratch, b->head->name, SHOWN));
+	near = nearest_field(&scratch, b->noun, prefix, key->text);
 	if (near)
 		diag_hint(b->l->a, d, "did you mean \"%s\"?", near);
 }

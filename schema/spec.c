@@ -203,7 +203,8 @@ static int read_path(struct arena *a, const char *path, char **text, size_t *len
 	if (e && e->kind == ERR_DENIED)
 		e->kind = ERR_NOINPUT;
 	else if (e && e->kind == ERR_LIMIT)
-		e->kind = ERR_SPEC;
+		err_set(e, ERR_SPEC, "%.200s: is larger than %u MiB, the most that is read", path,
+			SPEC_BYTES_MAX / 1024 / 1024);
 	return -1;
 }
 
