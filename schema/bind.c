@@ -46,7 +46,7 @@ static void complain_err(struct binding *b, const struct yaml_node *n, const str
 static void complain_type(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	struct diag *d = COMPLAIN(b->l, b->src, n, "%s: %s expected, not %s", f->path,
-		field_expects(f), yaml_what(n));
+		field_expects(b->l->a, f), yaml_what(n));
 
 	if (!yaml_is_null(n))
 		return;
@@ -67,11 +67,26 @@ static bool is_text(struct binding *b, const struct field *f, const struct yaml_
 	return false;
 }
 
+/* Note that an object is named, unless it is one that was read already. */
 static void add_ref(struct binding *b, const struct field *f, const struct yaml_node *n,
 	const char *name)
 {
+	const void *known = map_get(&b->l->names[f->ref], name, n->n);
+
+	if (known && known != b->head)
+		return;
 	*vec_push(b->l->a, &b->l->refs) = (struct ref){.field = f, .name = name,
 		.from = b->head, .pos = place_of(b->src, n)};
+}
+
+static const struct strv *list_of(const struct binding *b, const struct field *f)
+{
+	return (const void *)((const char *)b->head + f->offset);
+}
+
+static const char *string_of(const struct binding *b, const struct field *f)
+{
+	return *(const char *const *)((const char *)b->head + f->offset);
 }
 
 /* Relative paths are taken from the folder of the file, wherever reconcile was started. */
@@ -100,7 +115,7 @@ static void bind_scalar(struct binding *b, const struct field *f, const struct y
 	if (field_parse(b->l->a, f, text, b->head, &e) < 0)
 		complain_err(b, n, &e);
 	else if (f->type == FIELD_NAME)
-		add_ref(b, f, n, n->text);
+		add_ref(b, f, n, string_of(b, f));
 }
 
 static void bind_element(struct binding *b, const struct field *f, const char *key,
@@ -121,7 +136,7 @@ static void bind_element(struct binding *b, const struct field *f, const char *k
 	if (field_append(b->l->a, f, key, n->text, b->head, &e) < 0)
 		complain_err(b, n, &e);
 	else if (f->type == FIELD_NAMES)
-		add_ref(b, f, n, n->text);
+		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
 }
 
 static void bind_list(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -195,9 +210,10 @@ static const struct field *find_row(const struct noun *noun, const char *prefix,
 
 	*group = false;
 	for (size_t i = 0; i < noun->n_fields; i++) {
-		const char *rest = below(&noun->fields[i], prefix);
+		const char *rest = *prefix ? below(&noun->fields[i], prefix) : noun->fields[i].path;
 
-		if (!rest || strncmp(rest, key, n))
+		/* The first letter rules out nearly every row: this is the innermost loop. */
+		if (!rest || *rest != *key || strncmp(rest, key, n))
 			continue;
 		if (!rest[n])
 			return &noun->fields[i];
@@ -240,19 +256,20 @@ static const char *nearest_field(struct arena *a, const struct noun *noun, const
 static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	const char *shown = utf8_quote(&scratch, key->text, SHOWN), *near;
-	bool known = unsupported_has(b->noun, prefix, key->text);
+	const char *path = arena_printf(&scratch, "%s%s", prefix, key->text);
+	const char *group = arena_dupn(&scratch, prefix, *prefix ? strlen(prefix) - 1 : 0);
+	const char *near;
 	struct diag *d;
 
-	if (known) {
-		COMPLAIN(b->l, b->src, key, "%s is not supported yet", shown);
+	if (unsupported_has(b->noun, prefix, key->text)) {
+		COMPLAIN(b->l, b->src, key, "%s is not supported yet",
+			utf8_quote(&scratch, path, SHOWN));
 		return;
 	}
-	near = nearest_field(&scratch, b->noun, prefix, key->text);
-	d = COMPLAIN(b->l, b->src, key, "unknown field %s in the %s of %s %s", shown,
-		*prefix ? arena_printf(&scratch, "\"%.*s\"", (int)strlen(prefix) - 1, prefix)
-			: "fields",
+	d = COMPLAIN(b->l, b->src, key, "unknown field %s in %s%s%s %s",
+		utf8_quote(&scratch, key->text, SHOWN), group, *group ? " of " : "",
 		b->noun->singular, utf8_quote(&scratch, b->head->name, SHOWN));
+	near = nearest_field(&scratch, b->noun, prefix, key->text);
 	if (near)
 		diag_hint(b->l->a, d, "did you mean \"%s\"?", near);
 }
@@ -264,12 +281,15 @@ static void bind_group(struct binding *b, const char *prefix, const struct yaml_
 {
 	const struct field *f = find_shorthand(b->noun, prefix, key->text);
 	const struct yaml_node *n = key->child;
+	size_t len = strlen(prefix);
 	char deeper[PREFIX_MAX];
 
 	if (n->bad)
 		return;
-	if (n->type == YAML_MAP) {
-		snprintf(deeper, sizeof(deeper), "%s%s.", prefix, key->text);
+	if (n->type == YAML_MAP && len + key->n + 2 <= sizeof(deeper)) {
+		memcpy(deeper, prefix, len);
+		memcpy(deeper + len, key->text, key->n);
+		memcpy(deeper + len + key->n, ".", 2);
 		bind_fields(b, deeper, n);
 	} else if (f && n->type == YAML_SCALAR) {
 		bind_field(b, f, n);
@@ -323,17 +343,38 @@ static void keep(struct load *l, enum kind kind, void *spec)
 		*vec_push(l->a, &l->spec->vms) = spec;
 }
 
+/* A *_spec with all its defaults. They are parsed once and then copied; no list has one, so nothing
+ * is shared that could grow. */
+static struct spec_head *new_spec(struct load *l, const struct noun *noun)
+{
+	struct spec_head **model = &l->models[noun->kind], *head;
+
+	if (!*model) {
+		*model = arena_alloc(l->a, noun->size);
+		(*model)->noun = noun;
+		field_defaults(l->a, noun, *model);
+	}
+	head = arena_alloc(l->a, noun->size);
+	memcpy(head, *model, noun->size);
+	head->at = arena_array(l->a, noun->n_fields, sizeof(*head->at));
+	return head;
+}
+
 static void bind_object(struct load *l, struct source *src, const struct noun *noun,
 	const struct yaml_node *key)
 {
 	const struct yaml_node *n = key->child;
-	struct binding b = {l, src, noun, arena_alloc(l->a, noun->size)};
+	struct binding b = {l, src, noun, new_spec(l, noun)};
 	struct spec_head *twin;
 
 	b.head->name = key->text;
 	b.head->pos = place_of(src, key);
-	b.head->noun = noun;
-	b.head->at = arena_array(l->a, noun->n_fields, sizeof(*b.head->at));
+	if (++l->objects > BIND_OBJECTS_MAX) {
+		if (l->objects == BIND_OBJECTS_MAX + 1)
+			COMPLAIN(l, src, key, "more than %u objects, the most that is read",
+				BIND_OBJECTS_MAX);
+		return;
+	}
 	twin = map_add(l->a, &l->names[noun->kind], key->text, key->n, b.head);
 	if (twin) {
 		struct diag *d = COMPLAIN(l, src, key, "%s %s is given twice", noun->singular,
@@ -352,23 +393,18 @@ static void bind_object(struct load *l, struct source *src, const struct noun *n
 		return;
 	}
 	report_missing(&b, key);
-	field_defaults(l->a, noun, b.head);
 	keep(l, noun->kind, b.head);
 }
 
-static void bind_noun(struct load *l, struct source *src, const struct noun *noun,
-	const struct yaml_node *key)
+/* What stands under "vms:" as a whole; its entries were bound one by one. */
+static void check_noun(struct load *l, struct source *src, const struct noun *noun,
+	const struct yaml_node *n)
 {
-	const struct yaml_node *n = key->child;
 	struct diag *d;
 
 	l->seen[noun->kind] = true;
-	if (n->type == YAML_MAP && !n->bad) {
-		for (const struct yaml_node *k = n->child; k && !diags_full(l->diags); k = k->next)
-			if (!k->bad)
-				bind_object(l, src, noun, k);
+	if (n->type == YAML_MAP && !n->bad)
 		return;
-	}
 	l->incomplete = true;
 	if (n->bad)
 		return;
@@ -425,13 +461,13 @@ static void bind_top(struct load *l, struct source *src, const struct yaml_node 
 		*has_version = true;
 		check_version(l, src, key->child);
 	} else if (noun) {
-		bind_noun(l, src, noun, key);
+		check_noun(l, src, noun, key->child);
 	} else if (strncmp(key->text, "x-", 2)) {
 		refuse_top(l, src, key);
 	}
 }
 
-void bind_document(struct load *l, struct source *src, const struct yaml_node *root)
+static void bind_top_level(struct load *l, struct source *src, const struct yaml_node *root)
 {
 	struct pos start = {src->name, 1, 1};
 	bool has_version = false;
@@ -455,6 +491,32 @@ void bind_document(struct load *l, struct source *src, const struct yaml_node *r
 	if (!has_version)
 		source_diag(l->a, src, l->diags, SEVERITY_ERROR, place_of(src, root),
 			"\"version: %s\" is missing at the top of the file", SPEC_VERSION);
+}
+
+struct reading {
+	struct load *l;
+	struct source *src;
+};
+
+static void on_entry(void *arg, const struct yaml_node *top, const struct yaml_node *key)
+{
+	struct reading *r = arg;
+	const struct noun *noun = noun_find(top->text);
+
+	if (noun && !diags_full(r->l->diags))
+		bind_object(r->l, r->src, noun, key);
+}
+
+void bind_source(struct load *l, struct source *src)
+{
+	struct reading r = {l, src};
+	struct yaml_sink sink = {on_entry, &r};
+	struct yaml_node *root = NULL;
+
+	if (yaml_parse(l->a, src, l->diags, &sink, &root) < 0)
+		l->incomplete = true;
+	else
+		bind_top_level(l, src, root);
 }
 
 struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)

@@ -22,14 +22,19 @@ struct load {
 	struct diags *diags;
 	struct spec *spec;
 	VEC(struct source *) sources;
+	struct spec_head *models[KIND_N]; /* one *_spec of each noun that holds the defaults */
 	struct map names[KIND_N]; /* per kind of noun: name -> struct spec_head */
-	VEC(struct ref) refs;
+	VEC(struct ref) refs; /* those whose object was not met yet when they were read */
+	size_t objects;
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };
 
-/* Fill the spec from one file's tree. Mistakes become diagnostics; what can be read is read. */
-void bind_document(struct load *l, struct source *src, const struct yaml_node *root);
+/* More objects than this are refused: no host runs them. */
+#define BIND_OBJECTS_MAX 100000u
+
+/* Read one file into the spec. Mistakes become diagnostics; what can be read is read. */
+void bind_source(struct load *l, struct source *src);
 
 /* What no driver does yet is refused by name: whether key below a noun (NULL: the top of the spec)
  * and prefix ("vsock.") is such a field. */

@@ -18,7 +18,7 @@
 
 bool diags_full(const struct diags *d)
 {
-	return d->n >= SPEC_DIAGS_MAX;
+	return d->n > SPEC_DIAGS_MAX;
 }
 
 struct diag *diags_add(struct arena *a, struct diags *d, enum severity s, struct pos pos,
@@ -168,7 +168,7 @@ char *diag_text(struct arena *a, const struct diag *d)
 	if (d->hint)
 		put(&o, arena_printf(a, "; %s", utf8_escape(a, d->hint)));
 	put(&o, "\n");
-	if (d->excerpt && d->pos.line)
+	if (d->excerpt && *d->excerpt && d->pos.line)
 		put_excerpt(&o, d);
 	if (d->other.line) {
 		put_place(&o, &d->other);

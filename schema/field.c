@@ -41,10 +41,10 @@ static const struct {
 	[FIELD_STRING] = {value_parse_string, value_print_string, "a text"},
 	[FIELD_NAME] = {value_parse_string, value_print_string, "a name"},
 	[FIELD_PATH] = {value_parse_path, value_print_string, "a path"},
-	[FIELD_DIGEST] = {value_parse_digest, value_print_string, "a digest, sha256:<64 hex digits>"},
+	[FIELD_DIGEST] = {value_parse_digest, value_print_string, "sha256: and 64 hex digits"},
 	[FIELD_BOOL] = {value_parse_bool, value_print_bool, "true or false"},
 	[FIELD_U32] = {value_parse_u32, value_print_u32, "a whole number"},
-	[FIELD_ENUM] = {value_parse_enum, value_print_enum, "one of a few words"},
+	[FIELD_ENUM] = {value_parse_enum, value_print_enum, "a word"},
 	[FIELD_SIZE] = {value_parse_size, value_print_size, "a size such as 512MiB"},
 	[FIELD_DURATION] = {value_parse_duration, value_print_duration, "a duration such as 90s"},
 	[FIELD_STRV] = {value_parse_list, value_print_list, "a list of texts, or one text"},
@@ -57,9 +57,16 @@ static void *value_of(const struct field *f, void *spec)
 	return (char *)spec + f->offset;
 }
 
-const char *field_expects(const struct field *f)
+const char *field_expects(struct arena *a, const struct field *f)
 {
-	return types[f->type].expects;
+	const char *all = "";
+
+	for (size_t i = 0; f->type == FIELD_ENUM && f->choices[i]; i++) {
+		const char *between = !i ? "" : f->choices[i + 1] ? ", " : " or ";
+
+		all = arena_printf(a, "%s%s%s", all, between, f->choices[i]);
+	}
+	return *all ? all : types[f->type].expects;
 }
 
 bool field_is_list(const struct field *f)

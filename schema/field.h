@@ -82,8 +82,8 @@ const char *field_print(struct arena *a, const struct field *f, const void *spec
 /* Whether a list is as long as its row allows; for after the last field_append. 0 or -1 with e. */
 int field_count(const struct field *f, const void *spec, struct err *e);
 
-/* "a size such as 512MiB", "true or false": what a value of this type looks like. */
-const char *field_expects(const struct field *f);
+/* "a size such as 512MiB", "none or user": what a value of this row looks like. */
+const char *field_expects(struct arena *a, const struct field *f);
 
 /* Whether the value is a list: FIELD_STRV, FIELD_NAMES, FIELD_ENV. */
 bool field_is_list(const struct field *f);

@@ -12,7 +12,7 @@
 
 static const struct field fields[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
-		.offset = offsetof(struct image_spec, oci), .min = 1, .max = 512,
+		.offset = offsetof(struct image_spec, oci), .min = 1, .max = 456,
 		.absent = "the image is not from a registry; oci_layout has to be given",
 		.help = "reference in a registry: [HOST[:PORT]/]PATH[:TAG][@DIGEST]"},
 	{.path = "oci_layout", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,

@@ -173,7 +173,8 @@ static void refuse_char(struct arena *a, struct source *src, struct diags *diags
 		d = source_diag(a, src, diags, SEVERITY_ERROR, pos,
 			"the character U+%04X may not stand in a spec (byte %zu of the file)", cp,
 			at + 1);
-		diag_hint(a, d, "write it as an escape in double quotes if it is meant");
+		diag_hint(a, d, at && cp ? "write it as an escape in double quotes if it is meant"
+					 : "is this a text file?");
 	}
 	d->width = 1;
 }

@@ -34,7 +34,7 @@ struct diag *source_diag(struct arena *a, struct source *src, struct diags *diag
 /* The same for a diagnostic that is there already. */
 void source_show(struct arena *a, struct source *src, struct diag *d);
 
-/* diags_add takes no more; whoever reads stops. */
+/* There are more than SPEC_DIAGS_MAX: diags_add takes no more, whoever reads stops. */
 bool diags_full(const struct diags *d);
 
 /* Set the hint of a diagnostic, copied into a. */

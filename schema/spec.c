@@ -25,15 +25,12 @@ static void add_text(struct load *l, const char *name, const char *base, const c
 	size_t len)
 {
 	struct source *src = arena_new(l->a, struct source);
-	struct yaml_node *root = NULL;
 
 	*vec_push(l->a, &l->sources) = src;
-	if (source_open(l->a, src, name, base, text, len, l->diags) < 0 ||
-		yaml_parse(l->a, src, l->diags, &root) < 0) {
+	if (source_open(l->a, src, name, base, text, len, l->diags) < 0)
 		l->incomplete = true;
-		return;
-	}
-	bind_document(l, src, root);
+	else
+		bind_source(l, src);
 }
 
 /* A spec that says nothing about VMs is legal, but more often a file that was cut off: it would
@@ -99,9 +96,12 @@ static void sort_diags(struct load *l, size_t start)
 
 static int fail(struct load *l, size_t errors, struct err *e)
 {
-	const char *more = diags_full(l->diags) ? "at least " : "";
-	const char *plural = errors == 1 ? "" : "s";
+	const char *plural = errors == 1 ? "" : "s", *more = "";
 
+	if (diags_full(l->diags)) {
+		more = "more than ";
+		errors = SPEC_DIAGS_MAX;
+	}
 	if (l->sources.n == 1)
 		return err_set(e, ERR_SPEC, "%.200s: %s%zu error%s", l->sources.v[0]->name, more,
 			errors, plural);
@@ -113,17 +113,18 @@ static int finish(struct load *l, size_t first_diag, size_t first_error, struct 
 	struct err *e)
 {
 	size_t errors;
+	bool full;
 
 	if (!diags_full(l->diags))
 		check_spec(l);
 	check_says_something(l);
+	full = diags_full(l->diags);
+	if (full)
+		l->diags->n--;
 	sort_diags(l, first_diag);
-	if (diags_full(l->diags)) {
-		struct diag *d = vec_push(l->a, l->diags);
-
-		*d = (struct diag){.severity = SEVERITY_ERROR, .width = 1,
-			.msg = arena_printf(l->a, "%d mistakes; reading stopped", SPEC_DIAGS_MAX)};
-	}
+	if (full) /* in place of the one that was too many */
+		diags_add(l->a, l->diags, SEVERITY_ERROR, (struct pos){0},
+			"more than %d mistakes; reading stopped", SPEC_DIAGS_MAX);
 	errors = l->diags->errors - first_error;
 	if (errors)
 		return fail(l, errors, e);
@@ -202,7 +203,8 @@ static int read_path(struct arena *a, const char *path, char **text, size_t *len
 	if (e && e->kind == ERR_DENIED)
 		e->kind = ERR_NOINPUT;
 	else if (e && e->kind == ERR_LIMIT)
-		e->kind = ERR_SPEC;
+		err_set(e, ERR_SPEC, "%.200s: is larger than %u MiB, the most that is read", path,
+			SPEC_BYTES_MAX / 1024 / 1024);
 	return -1;
 }
 

@@ -57,7 +57,7 @@ struct diag *diags_add(struct arena *a, struct diags *d, enum severity s, struct
 
 /* A diagnostic as people read it, several lines, each ending in a newline:
  *
- *	vms.yaml:7:5: error: unknown field "memroy" in a VM; did you mean "memory"?
+ *	vms.yaml:7:5: error: unknown field "memroy" in vm "web"; did you mean "memory"?
  *	    7 |     memroy: 1GiB
  *	      |     ^~~~~~
  */

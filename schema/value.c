@@ -22,13 +22,13 @@ static int check_line(const char *text, struct err *e)
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	size_t n = strlen(text);
 
-	for (size_t at = 0; at < n;) {
+	for (size_t at = utf8_ascii_run(text); at < n;) {
 		uint32_t cp;
 		size_t len = utf8_decode(text + at, n - at, &cp);
 
 		if (!len || !utf8_is_plain(cp))
 			return err_set(e, ERR_SPEC,
-				"a text on one line, without control characters, not %s",
+				"must be one line without control characters, not %s",
 				SHOW(text));
 		at += len;
 	}
@@ -223,7 +223,7 @@ int value_parse_u32(struct arena *a, const struct field *f, const char *text, vo
 	if (*text != '-' && strlen(text) < 19)
 		v = strtoull(text, NULL, 10);
 	if (v < (uint64_t)f->min || v > (uint64_t)f->max)
-		return err_set(e, ERR_SPEC, "from %lld to %lld, not %.40s%s", (long long)f->min,
+		return err_set(e, ERR_SPEC, "must be from %lld to %lld, not %.40s%s", (long long)f->min,
 			(long long)f->max, text, strlen(text) > SHOWN ? "..." : "");
 	*(uint32_t *)at = (uint32_t)v;
 	return 0;
@@ -249,7 +249,7 @@ static int check_bounds(const struct field *f, uint64_t v, print_fn *print, stru
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 
 	if (v < (uint64_t)f->min || v > (uint64_t)f->max)
-		return err_set(e, ERR_SPEC, "from %s to %s, not %s",
+		return err_set(e, ERR_SPEC, "must be from %s to %s, not %s",
 			print(&scratch, (uint64_t)f->min), print(&scratch, (uint64_t)f->max),
 			print(&scratch, v));
 	if (f->step && v % f->step)

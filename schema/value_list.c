@@ -46,7 +46,7 @@ static int check_lines(const char *text, struct err *e)
 	if (n > FIELD_TEXT_MAX)
 		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %d are allowed", n,
 			FIELD_TEXT_MAX);
-	for (size_t at = 0; at < n;) {
+	for (size_t at = utf8_ascii_run(text); at < n;) {
 		uint32_t cp;
 		size_t len = utf8_decode(text + at, n - at, &cp);
 		bool is_blank = len && (cp == '\n' || cp == '\t' || cp == '\r');
@@ -113,6 +113,17 @@ static size_t place_env(const struct strv *list, const char *key)
 	return low;
 }
 
+static const char *join_env(struct arena *a, const char *key, size_t n, const char *text)
+{
+	size_t len = strlen(text);
+	char *entry = arena_alloc(a, n + len + 2);
+
+	memcpy(entry, key, n);
+	entry[n] = '=';
+	memcpy(entry + n + 1, text, len);
+	return entry;
+}
+
 int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
 	struct err *e)
 {
@@ -129,7 +140,7 @@ int value_append_env(struct arena *a, struct strv *list, const char *key, const 
 	at = place_env(list, key);
 	if (at < list->n && !compare_env(list->v[at], key, n))
 		return err_set(e, ERR_SPEC, "the variable %s is given twice", key);
-	insert(a, list, at, arena_printf(a, "%s=%s", key, text));
+	insert(a, list, at, join_env(a, key, n, text));
 	return 0;
 }
 

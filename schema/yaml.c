@@ -1,7 +1,7 @@
 /* yaml.c - libyaml's events to a tree of nodes.
  *
  * Nothing here recurses and nothing is expanded, so the cost is linear in the bytes whatever they
- * are. libyaml reads as it is asked: when this file stops at the first alias or at the depth bound,
+ * are. With a sink an entry is handed over as soon as its value is complete, and its nodes go. libyaml reads as it is asked: when this file stops at the first alias or at the depth bound,
  * the rest of a hostile file was never looked at.
  */
 #include "schema/yaml.h"
@@ -14,33 +14,58 @@
 #include <yaml.h>
 
 #define SMALL_MAP 16 /* up to here, comparing with each key is faster than hashing */
+#define NODES_AT_ONCE 32
+#define ENTRY_DEPTH 2 /* the entries of the maps at the top are on this level */
 #define KEY_SHOWN 60
 
 /* A map or list that is open. */
 struct frame {
 	struct yaml_node *node;
 	struct yaml_node **tail; /* where the next element or key goes */
-	struct yaml_node *key;   /* map: the key that waits for its value */
+	struct yaml_node *key;   /* map: the key read last */
+	bool waits;              /* map: this key has no value yet */
 	struct map seen;         /* map of more than SMALL_MAP keys */
+};
+
+/* Nodes that are allocated together and not used yet. */
+struct spare {
+	struct yaml_node *v;
+	size_t n;
 };
 
 struct builder {
 	struct arena *a;
 	struct source *src;
 	struct diags *diags;
+	const struct yaml_sink *sink;
 	struct yaml_node *root;
 	struct frame frames[SPEC_DEPTH_MAX];
 	size_t depth;
-	uint32_t nodes;
+	struct arena entry; /* with a sink: what is below the entry that is being read */
+	struct spare spare, entry_spare;
+	uint32_t nodes, entry_nodes; /* all that there are, and those in entry */
 	bool has_document;
 };
+
+/* Memory for what is read next: it stays, or it goes with its entry. */
+static struct arena *memory_of(struct builder *b)
+{
+	const struct frame *f = b->depth ? &b->frames[b->depth - 1] : NULL;
+
+	if (!b->sink || b->depth < ENTRY_DEPTH)
+		return b->a;
+	if (b->depth == ENTRY_DEPTH && f->node->type == YAML_MAP && !f->waits)
+		return b->a;
+	return &b->entry;
+}
 
 bool yaml_is_null(const struct yaml_node *n)
 {
 	if (n->type != YAML_SCALAR || !n->plain)
 		return false;
-	return !n->n || !strcmp(n->text, "~") || !strcmp(n->text, "null") ||
-	       !strcmp(n->text, "Null") || !strcmp(n->text, "NULL");
+	if (n->n != 4) /* nearly always: this is asked of every scalar */
+		return !n->n || (n->n == 1 && *n->text == '~');
+	return !strcmp(n->text, "null") || !strcmp(n->text, "Null") || !strcmp(n->text, "NULL");
 }
 
 const char *yaml_what(const struct yaml_node *n)
@@ -132,12 +157,21 @@ static int complain_syntax(struct builder *b, const yaml_parser_t *p)
 
 static struct yaml_node *new_node(struct builder *b, enum yaml_type type, const yaml_mark_t *m)
 {
-	struct yaml_node *n = arena_new(b->a, struct yaml_node);
+	struct arena *a = memory_of(b);
+	struct spare *spare = a == b->a ? &b->spare : &b->entry_spare;
+	struct yaml_node *n;
 
+	if (!spare->n) {
+		spare->n = NODES_AT_ONCE;
+		spare->v = arena_array(a, spare->n, sizeof(*spare->v));
+	}
+	spare->n--;
+	n = spare->v++;
 	n->type = (uint8_t)type;
 	n->line = (uint32_t)m->line + 1;
 	n->col = (uint32_t)m->column + 1;
 	b->nodes++;
+	b->entry_nodes += a == &b->entry;
 	return n;
 }
 
@@ -184,7 +218,26 @@ static int place_key(struct builder *b, struct frame *f, struct yaml_node *key)
 	f->tail = &key->next;
 	f->node->n++;
 	f->key = key;
+	f->waits = true;
 	return 0;
+}
+
+/* A value is complete. If it is that of an entry, the sink has it now, and then it goes. */
+static void complete(struct builder *b)
+{
+	struct frame *f = b->depth == ENTRY_DEPTH ? &b->frames[ENTRY_DEPTH - 1] : NULL;
+	const struct yaml_node *top = b->frames[0].key;
+
+	if (!b->sink || !f || !f->key || f->waits)
+		return;
+	if (!f->key->bad && !f->node->bad && top && !top->bad)
+		b->sink->entry(b->sink->arg, top, f->key);
+	f->key->child = NULL;
+	f->key = NULL;
+	arena_free(&b->entry);
+	b->entry_spare = (struct spare){0};
+	b->nodes -= b->entry_nodes;
+	b->entry_nodes = 0;
 }
 
 /* Put a node where it belongs: the root, an element, a key or a value. */
@@ -203,9 +256,9 @@ static int place(struct builder *b, struct yaml_node *n)
 		*f->tail = n;
 		f->tail = &n->next;
 		f->node->n++;
-	} else if (f->key) {
+	} else if (f->waits) {
 		f->key->child = n;
-		f->key = NULL;
+		f->waits = false;
 	} else {
 		return place_key(b, f, n);
 	}
@@ -250,11 +303,14 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
 		COMPLAIN(b, node_pos(b, n), "a text may not hold a NUL character");
 		n->bad = true;
 	} else {
-		n->text = arena_dupn(b->a, text, len);
+		n->text = arena_dupn(memory_of(b), text, len);
 		n->n = (uint32_t)len;
 	}
 	check_tag(b, n, ev->data.scalar.tag);
-	return place(b, n);
+	if (place(b, n) < 0)
+		return -1;
+	complete(b);
+	return 0;
 }
 
 static int on_open(struct builder *b, enum yaml_type type, const yaml_event_t *ev,
@@ -310,6 +366,7 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		b->depth--;
+		complete(b);
 		return 0;
 	default:
 		return 0;
@@ -333,9 +390,10 @@ static int run(struct builder *b, yaml_parser_t *parser)
 	}
 }
 
-int yaml_parse(struct arena *a, struct source *src, struct diags *diags, struct yaml_node **root)
+int yaml_parse(struct arena *a, struct source *src, struct diags *diags,
+	const struct yaml_sink *sink, struct yaml_node **root)
 {
-	struct builder b = {.a = a, .src = src, .diags = diags};
+	struct builder b = {.a = a, .src = src, .diags = diags, .sink = sink};
 	yaml_parser_t parser;
 	int result;
 
@@ -348,6 +406,7 @@ int yaml_parse(struct arena *a, struct source *src, struct diags *diags, struct 
 	yaml_parser_set_input_string(&parser, (const unsigned char *)src->text, src->len);
 	result = run(&b, &parser);
 	yaml_parser_delete(&parser);
+	arena_free(&b.entry);
 	if (!result)
 		*root = b.root;
 	return result;

@@ -21,16 +21,25 @@ struct yaml_node {
 	bool bad;                /* was complained about: say no more */
 };
 
-/* More nodes than this are refused: a file of 64 MiB of "[]" is no spec. */
+/* More nodes than this at once are refused: a file of 64 MiB of "[]" is no spec. */
 #define YAML_NODES_MAX 2000000u
 
 /* The longest single text. */
 #define YAML_TEXT_MAX (64u * 1024)
 
-/* Read src. 0 with *root when all of it was read: there may be diagnostics nevertheless (a key
- * given twice, a tag). -1 after a diagnostic when reading had to stop: nothing is known then about
- * the rest of the file. */
-int yaml_parse(struct arena *a, struct source *src, struct diags *diags, struct yaml_node **root);
+/* Who wants the entries of the maps at the top (vms: NAME: ...) one by one, as soon as each has been
+ * read: key is the entry, top the key above it. What is below key is gone when entry returns, so
+ * that a long file needs no more memory than its longest entry; key and its text stay. */
+struct yaml_sink {
+	void (*entry)(void *arg, const struct yaml_node *top, const struct yaml_node *key);
+	void *arg;
+};
+
+/* Read src. sink may be NULL: the whole tree stays then. 0 with *root when all of it was read: there
+ * may be diagnostics nevertheless (a key given twice, a tag). -1 after a diagnostic when reading had
+ * to stop: nothing is known then about the rest of the file. */
+int yaml_parse(struct arena *a, struct source *src, struct diags *diags,
+	const struct yaml_sink *sink, struct yaml_node **root);
 
 /* Whether a scalar stands for nothing: empty without quotes, null, ~ (YAML 1.2 core schema). */
 bool yaml_is_null(const struct yaml_node *n);

@@ -93,3 +93,13 @@ bench: all
 
 .PHONY: unit fuzzers check-build check check-asan lint fuzz bench
 .SECONDARY:
+
+# docs/fields.md comes from the field tables; tests/unit/test_fields_doc.c says when it is stale.
+$(B)/fields-doc: $(B)/schema/fields_doc_main.o $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
+
+docs: $(B)/fields-doc
+	$(Q)mkdir -p docs && $(B)/fields-doc >docs/fields.md.new && mv docs/fields.md.new docs/fields.md
+
+.PHONY: docs

@@ -42,6 +42,15 @@ size_t utf8_decode(const char *p, size_t n, uint32_t *cp)
 	return (size_t)len;
 }
 
+size_t utf8_ascii_run(const char *s)
+{
+	size_t n = 0;
+
+	while ((unsigned char)(s[n] - 0x20) < 0x5f)
+		n++;
+	return n;
+}
+
 struct range {
 	uint32_t from, to;
 };

@@ -14,6 +14,9 @@ size_t utf8_decode(const char *p, size_t n, uint32_t *cp);
  * controls too), no line or paragraph separator, no mark that reorders the text around it. */
 bool utf8_is_plain(uint32_t cp);
 
+/* Bytes of s before the first one that is not printable ASCII: nearly always all of it. */
+size_t utf8_ascii_run(const char *s);
+
 /* Columns that it takes on a terminal: 0, 1 or 2. */
 int utf8_width(uint32_t cp);
 

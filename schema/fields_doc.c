@@ -1,0 +1,110 @@
+/* fields_doc.c - the field tables as a document for people. */
+#include "schema/fields_doc.h"
+
+#include "schema/field.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct out {
+	struct arena *a;
+	VEC(char) text;
+};
+
+static void put(struct out *o, const char *s)
+{
+	for (; *s; s++)
+		*vec_push(o->a, &o->text) = *s;
+}
+
+/* A cell of a table: a bar would end it. */
+static void put_cell(struct out *o, const char *s)
+{
+	put(o, " ");
+	for (; *s; s++) {
+		if (*s == '|')
+			put(o, "\\");
+		*vec_push(o->a, &o->text) = *s;
+	}
+	put(o, " |");
+}
+
+static const char intro[] =
+	"# Fields of a spec\n"
+	"\n"
+	"This file is generated from the field tables in `schema/fields_*.c`; `make docs` writes it.\n"
+	"\n"
+	"A spec is a YAML document with `version: 1` and the maps below, each from a name to its\n"
+	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top that begin with `x-` are\n"
+	"ignored. Anything else that is not listed here is refused.\n"
+	"\n"
+	"A value means what its field says: `no`, `22:22` or `0x10` is text where text is expected.\n"
+	"Quotes make no difference, except that `null`, `~` and nothing at all are only text in\n"
+	"quotes. Sizes are whole numbers with `KiB`, `MiB`, `GiB` or `TiB`; durations with `ms`, `s`,\n"
+	"`m` or `h`. Relative paths are taken from the folder of the spec file.\n"
+	"\n"
+	"The change class says what a changed value costs what exists already: `live` nothing,\n"
+	"`restart` a restart of the VM, `replace` a new object of that kind (`image` and `kernel` are\n"
+	"made anew and then the VMs that use them follow; a replaced `disk` is copied from its image\n"
+	"again), `none` that the value is used when the object is made and has no effect on one that\n"
+	"is there.\n";
+
+static const char *bounds(struct arena *a, const struct field *f)
+{
+	switch (f->type) {
+	case FIELD_U32:
+		return arena_printf(a, "%" PRId64 " to %" PRId64, f->min, f->max);
+	case FIELD_SIZE:
+		return arena_printf(a, "%s to %s", size_print(a, (uint64_t)f->min),
+			size_print(a, (uint64_t)f->max));
+	case FIELD_DURATION:
+		return arena_printf(a, "%s to %s", duration_print(a, (uint64_t)f->min),
+			duration_print(a, (uint64_t)f->max));
+	case FIELD_STRV:
+	case FIELD_ENV:
+	case FIELD_NAMES:
+		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
+	case FIELD_STRING:
+	case FIELD_NAME:
+	case FIELD_PATH:
+		return arena_printf(a, "%" PRId64 " to %" PRId64 " bytes", f->min, f->max);
+	default:
+		return "";
+	}
+}
+
+static void put_field(struct out *o, const struct field *f)
+{
+	const char *name = arena_printf(o->a, "`%s`", f->path);
+
+	if (f->shorthand)
+		name = arena_printf(o->a, "%s, short `%s`", name, f->shorthand);
+	put(o, "|");
+	put_cell(o, name);
+	put_cell(o, f->help);
+	put_cell(o, field_expects(o->a, f));
+	put_cell(o, bounds(o->a, f));
+	put_cell(o, f->absent);
+	put_cell(o, f->change == CHANGE_NONE
+			? "none"
+			: arena_printf(o->a, "%s (%s)", change_name(f->change), kind_name(f->feeds)));
+	put(o, "\n");
+}
+
+const char *fields_doc(struct arena *a)
+{
+	struct out o = {.a = a};
+
+	put(&o, intro);
+	for (size_t i = 0; i < noun_count; i++) {
+		const struct noun *noun = nouns[i];
+
+		put(&o, arena_printf(a, "\n## %s\n\nEach one is %s.\n\n", noun->key, noun->help));
+		put(&o, "| field | meaning | value | bounds | when absent | change |\n");
+		put(&o, "|---|---|---|---|---|---|\n");
+		for (size_t k = 0; k < noun->n_fields; k++)
+			put_field(&o, &noun->fields[k]);
+	}
+	*vec_push(a, &o.text) = '\0';
+	return o.text.v;
+}
