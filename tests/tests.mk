@@ -16,7 +16,7 @@
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SCRIPTS := $(wildcard tests/*/run)
-LINTS := $(filter-out %.awk %.sh %/run %/exceptions,$(wildcard tests/lint/*))
+LINTS := $(filter-out %.awk %.sh %.h %/run %/exceptions,$(wildcard tests/lint/*))
 BENCHES := $(filter-out %.sh,$(wildcard tests/bench/*))
 LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
 ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
