@@ -37,13 +37,17 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),
 	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ \
 		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER)
 
+# Programs that TAP scripts work with; built like the unit tests, in both flavours.
+HELPERS :=
+
 unit: $(UNIT)
+helpers: $(HELPERS)
 fuzzers: $(FUZZ)
 
 # The programs that a check runs. Two makes, since one make knows one flavour.
 check-build:
-	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit
-	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit fuzzers
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit helpers
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit helpers fuzzers
 
 in_flavour = $(patsubst $(B)/%,build/$(1)/%,$(2))
 
@@ -75,5 +79,5 @@ fuzz:
 bench: all
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
-.PHONY: unit fuzzers check-build check check-asan lint fuzz bench
+.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench
 .SECONDARY:
