@@ -16,7 +16,7 @@
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SCRIPTS := $(wildcard tests/*/run)
-LINTS := $(filter-out %.awk %.sh %/run %/exceptions,$(wildcard tests/lint/*))
+LINTS := $(filter-out %.awk %.sh %.h %/run %/exceptions,$(wildcard tests/lint/*))
 BENCHES := $(filter-out %.sh,$(wildcard tests/bench/*))
 LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
 ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
@@ -52,14 +52,17 @@ $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/lib
 $(B)/tests/guest/kernel_make: $(B)/tests/guest/kernel_make.o $(B)/libworker.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_WORKER)
+# Programs that TAP scripts work with; built like the unit tests, in both flavours.
+HELPERS := $(B)/tests/guest/reconcile-guest-host $(B)/tests/guest/kernel_make
 
 unit: $(UNIT)
+helpers: $(HELPERS)
 fuzzers: $(FUZZ)
 
 # The programs that a check runs. Two makes, since one make knows one flavour.
 check-build:
-	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit
-	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit fuzzers
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit helpers
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit helpers fuzzers
 
 in_flavour = $(patsubst $(B)/%,build/$(1)/%,$(2))
 
@@ -91,7 +94,7 @@ fuzz:
 bench: all
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
-.PHONY: unit fuzzers check-build check check-asan lint fuzz bench
+.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench
 .SECONDARY:
 
 # docs/fields.md comes from the field tables; tests/unit/test_fields_doc.c says when it is stale.

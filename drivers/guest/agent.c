@@ -3,7 +3,7 @@
 
 #include "drivers/guest/base64.h"
 #include "drivers/guest/proto.h"
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 #include "drivers/sys/plain.h"
 #include "drivers/sys/unixsock.h"
 #include "schema/base/clock.h"

@@ -6,9 +6,9 @@
  */
 #include "drivers/driver.h"
 
-#include "drivers/common/ending.h"
+#include "drivers/ending.h"
 #include "drivers/guest/agent.h"
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 #include "drivers/sys/tail.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"

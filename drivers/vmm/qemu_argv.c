@@ -2,7 +2,7 @@
 #include "drivers/vmm/qemu_argv.h"
 
 #include "drivers/guest/proto.h"
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* vmm.c - the driver of KIND_VM: QEMU's microvm machine, with KVM where it really works. */
 #include "drivers/vmm/vmm.h"
 
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* vmm_find.c - a VM's process, by identity or by its mark. */
 #include "drivers/vmm/vmm.h"
 
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 #include "drivers/vmm/qemu_argv.h"
 #include "schema/base/fd.h"
 

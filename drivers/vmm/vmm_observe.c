@@ -5,8 +5,8 @@
  */
 #include "drivers/vmm/vmm.h"
 
-#include "drivers/common/ending.h"
-#include "drivers/common/rundir.h"
+#include "drivers/ending.h"
+#include "drivers/rundir.h"
 #include "schema/base/fd.h"
 
 #include <string.h>

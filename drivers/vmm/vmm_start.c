@@ -11,7 +11,7 @@
 #include "drivers/vmm/vmm.h"
 
 #include "drivers/guest/proto.h"
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 #include "drivers/sys/kvm.h"
 #include "drivers/sys/tail.h"
 #include "drivers/vmm/boot_record.h"

@@ -11,8 +11,8 @@
  */
 #include "drivers/vmm/vmm.h"
 
-#include "drivers/common/ending.h"
-#include "drivers/common/rundir.h"
+#include "drivers/ending.h"
+#include "drivers/rundir.h"
 #include "drivers/sys/tail.h"
 #include "drivers/vmm/qmp.h"
 #include "schema/base/clock.h"

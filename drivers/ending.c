@@ -1,8 +1,8 @@
 /* ending.c - how a VM ended. */
-#include "drivers/common/ending.h"
+#include "drivers/ending.h"
 
 #include "drivers/guest/proto.h"
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 #include "drivers/sys/plain.h"
 #include "drivers/sys/tail.h"
 #include "schema/base/json.h"

@@ -1,5 +1,5 @@
 /* rundir.c - a VM's folders. */
-#include "drivers/common/rundir.h"
+#include "drivers/rundir.h"
 
 #include "drivers/sys/beneath.h"
 #include "drivers/sys/tail.h"

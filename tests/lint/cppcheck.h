@@ -1,0 +1,6 @@
+/* cppcheck.h - loops of libraries that are macros; cppcheck does not read the headers that have them. */
+#pragma once
+
+#define json_array_foreach(a, i, v) for (i = 0; (v = json_array_get(a, i)); i++)
+#define json_object_foreach(o, k, v) for (k = next_key(o); (v = json_object_get(o, k)); k = next_key(o))
+#define json_object_foreach_safe(o, n, k, v) for (k = next_key(o); (v = json_object_get(o, k)); k = n)
