@@ -71,7 +71,7 @@ in_flavour = $(patsubst $(B)/%,build/$(1)/%,$(2))
 
 # The long ones first: two jobs then end at about the same time.
 check: check-build
-	$(Q)$(RUN_TESTS) $(SCRIPTS) $(LINTS) $(call in_flavour,asan,$(UNIT) $(FUZZ)) \
+	$(Q)$(RUN_TESTS) $(SCRIPTS) $(call in_flavour,asan,$(UNIT) $(FUZZ)) $(LINTS) \
 		$(call in_flavour,release,$(UNIT))
 
 check-asan:
