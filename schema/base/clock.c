@@ -24,13 +24,14 @@ int64_t clock_real_ms(void)
 
 void clock_text(int64_t real_ms, char out[CLOCK_TEXT_MAX])
 {
-	time_t sec = (time_t)(real_ms / 1000);
+	int ms = (int)(real_ms % 1000) + (real_ms % 1000 < 0 ? 1000 : 0); /* also before 1970 */
+	time_t sec = (time_t)(real_ms / 1000 - (real_ms % 1000 < 0));
 	char day[24];
 	struct tm tm;
 
 	if (!gmtime_r(&sec, &tm) || !strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm))
 		day[0] = '\0';
-	snprintf(out, CLOCK_TEXT_MAX, "%s.%03dZ", day, (int)(real_ms % 1000));
+	snprintf(out, CLOCK_TEXT_MAX, "%s.%03dZ", day, ms);
 }
 
 void clock_span(int64_t ms, char out[CLOCK_TEXT_MAX])

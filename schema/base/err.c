@@ -123,7 +123,7 @@ const char *err_kind_name(enum err_kind kind)
 
 enum err_kind err_kind_parse(const char *name)
 {
-	for (int k = 0; name && k < ERR_KIND_N; k++)
+	for (int k = ERR_FAILED; name && k < ERR_KIND_N; k++)
 		if (!strcmp(kinds[k].name, name))
 			return (enum err_kind)k;
 	return ERR_FAILED;

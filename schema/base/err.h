@@ -68,7 +68,8 @@ void err_clear(struct err *e);
 /* Stable lower-case name of a kind ("spec", "remote"), used in JSON. */
 const char *err_kind_name(enum err_kind kind);
 
-/* Kind of that name; ERR_FAILED for a name that is not known. */
+/* Kind of that name; ERR_FAILED for a name that is not known, and for "none": who reports an error
+ * has one. */
 enum err_kind err_kind_parse(const char *name);
 
 /* Exit code of a kind, after docs/exit-status.md. */
