@@ -4,6 +4,7 @@
  * environment variables; the process dies with the one that started it.
  */
 #include "drivers/image/worker/pull.h"
+#include "drivers/kernel/worker/make.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
 
@@ -25,6 +26,7 @@ static const struct verb {
 } verbs[] = {
 	{"image-resolve", pull_resolve},
 	{"image-pull", pull_run},
+	{"kernel-make", kernel_make_run},
 };
 
 static const struct verb *find_verb(const char *name)
