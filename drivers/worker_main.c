@@ -58,7 +58,7 @@ static int confine(struct err *e)
 #ifndef __SANITIZE_ADDRESS__
 	limit(RLIMIT_DATA, 512ull << 20);
 #endif
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "cannot confine the worker");
 	/* libarchive converts names by the locale; UTF-8 to UTF-8 leaves them as they are. */
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))

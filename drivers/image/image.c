@@ -256,7 +256,7 @@ static int run_worker(struct host *h, const char *verb, const json_t *rq, const 
 {
 	struct listener l = {h, step};
 	const struct worker_task task = {.program_dir = h->program_dir, .verb = verb, .request = rq,
-		.cancel = h->cancel, .progress = pass_on, .progress_arg = &l};
+		.lock_fd = h->lock_fd, .cancel = h->cancel, .progress = pass_on, .progress_arg = &l};
 
 	return worker_run(&task, result, e);
 }

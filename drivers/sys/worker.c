@@ -2,7 +2,7 @@
  *
  * The answer is read line by line while the worker runs; the request was written before, into an
  * unnamed file, so that neither side can wait for the other. A worker is killed when the task is
- * cancelled, when it talks nonsense, and when we die (it asks for that itself).
+ * cancelled, when it talks nonsense, and when we die.
  */
 #include "drivers/sys/worker.h"
 
@@ -64,7 +64,7 @@ static int start(struct session *s, struct arena *a, struct err *e)
 {
 	const char *argv[] = {"reconcile-worker", s->task->verb, NULL};
 	struct proc_spec spec = {.argv = argv, .envp = environment(a), .cwd_fd = -1,
-		.stderr_fd = STDERR_FILENO};
+		.stderr_fd = STDERR_FILENO, .keep_fd = s->task->lock_fd, .dies_with_us = true};
 	_cleanup_fd_ int in = -1, write_end = -1;
 	int ends[2];
 
