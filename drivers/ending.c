@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REPORT_MAX (64u * 1024)
-#define CONSOLE_MAX (32u * 1024)
+#define REPORT_MAX ((size_t)64 * 1024)
+#define CONSOLE_MAX ((size_t)32 * 1024)
 #define MSG_MAX 256
 
 static bool from_exit(struct arena *a, const json_t *event, struct ending *out)

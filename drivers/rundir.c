@@ -32,7 +32,7 @@ static int folder_name(struct arena *a, const char *vm, const char **path, struc
 int rundir_open(int root_fd, const char *vm, int *fd, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *path;
+	const char *path = NULL;
 
 	*fd = -1;
 	if (folder_name(&a, vm, &path, e) < 0)
@@ -46,7 +46,7 @@ int rundir_open(int root_fd, const char *vm, int *fd, struct err *e)
 int rundir_make(int root_fd, const char *vm, int *fd, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *path;
+	const char *path = NULL;
 
 	*fd = -1;
 	if (folder_name(&a, vm, &path, e) < 0 || dir_make(root_fd, path, 0700, e) < 0 ||
@@ -58,7 +58,7 @@ int rundir_make(int root_fd, const char *vm, int *fd, struct err *e)
 void rundir_prune(int root_fd, const char *vm)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *path;
+	const char *path = NULL;
 
 	if (folder_name(&a, vm, &path, NULL) < 0)
 		return;

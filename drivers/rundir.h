@@ -17,8 +17,8 @@
 #define RUN_NOTE "start.json"
 
 /* Time limits where neither step nor spec names one. */
-#define RUN_READY_TIMEOUT_MS (90 * 1000)
-#define RUN_STOP_TIMEOUT_MS (10 * 1000)
+#define RUN_READY_TIMEOUT_MS 90000
+#define RUN_STOP_TIMEOUT_MS 10000
 
 /* Absolute path of the run folder. PURE. */
 char *rundir_path(struct arena *a, const struct host *h, const char *vm);

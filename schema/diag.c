@@ -134,12 +134,15 @@ static void put_window(struct out *o, const struct window *w, uint32_t width, bo
 			continue;
 		}
 		at += utf8_show(w->p + at, w->n - at, shown, sizeof(shown), &columns);
-		if (!marks)
+		if (!marks) {
 			put(o, shown);
-		else if (c == w->col)
-			put(o, columns == 2 ? "^~" : "^");
-		else
-			put_many(o, c < w->col ? ' ' : '~', (size_t)columns);
+			continue;
+		}
+		if (c == w->col) {
+			put(o, "^");
+			columns--;
+		}
+		put_many(o, c < w->col ? ' ' : '~', columns > 0 ? (size_t)columns : 0);
 	}
 	if (marks && c <= w->col)
 		put(o, "^");

@@ -121,7 +121,7 @@ static const yaml_mark_t *problem_place(const yaml_parser_t *p)
 {
 	/* An open bracket or quote is best shown where it was opened, a key without ":" where it
 	 * stands. */
-	if (p->context && (strstr(p->context, "flow") || strstr(p->context, "quoted") ||
+	if (p->context && (strstr(p->context, "flow") || strstr(p->context, "scanning a quoted") ||
 				  strstr(p->context, "simple key")))
 		return &p->context_mark;
 	return &p->problem_mark;
@@ -187,8 +187,8 @@ static struct yaml_node *find_twin(struct builder *b, struct frame *f, struct ya
 		return NULL;
 	}
 	for (struct yaml_node *k = f->seen.cap ? NULL : map->child; k; k = k->next)
-		map_add(b->a, &f->seen, k->text, k->n, k);
-	return map_add(b->a, &f->seen, key->text, key->n, key);
+		map_add(memory_of(b), &f->seen, k->text, k->n, k);
+	return map_add(memory_of(b), &f->seen, key->text, key->n, key);
 }
 
 static int place_key(struct builder *b, struct frame *f, struct yaml_node *key)

@@ -52,8 +52,11 @@ $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/lib
 $(B)/tests/guest/kernel_make: $(B)/tests/guest/kernel_make.o $(B)/libworker.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_WORKER)
+$(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Programs that TAP scripts work with; built like the unit tests, in both flavours.
-HELPERS := $(B)/tests/guest/reconcile-guest-host $(B)/tests/guest/kernel_make
+HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz)
 
 unit: $(UNIT)
 helpers: $(HELPERS)
@@ -68,7 +71,7 @@ in_flavour = $(patsubst $(B)/%,build/$(1)/%,$(2))
 
 # The long ones first: two jobs then end at about the same time.
 check: check-build
-	$(Q)$(RUN_TESTS) $(SCRIPTS) $(LINTS) $(call in_flavour,asan,$(UNIT) $(FUZZ)) \
+	$(Q)$(RUN_TESTS) $(SCRIPTS) $(call in_flavour,asan,$(UNIT) $(FUZZ)) $(LINTS) \
 		$(call in_flavour,release,$(UNIT))
 
 check-asan:

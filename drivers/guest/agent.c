@@ -50,8 +50,8 @@ static int hung_up(struct err *e)
 int agent_send(struct agent *a, const json_t *message, int64_t deadline, struct err *e)
 {
 	_cleanup_arena_ struct arena arena = ARENA_INIT;
-	const char *line;
-	size_t n;
+	const char *line = NULL;
+	size_t n = 0;
 	int r;
 
 	if (agent_line(&arena, message, &line, &n, e) < 0)

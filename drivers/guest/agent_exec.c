@@ -244,7 +244,7 @@ static int time_left(const struct pump *p, int *ms, struct err *e)
 static int turn(struct pump *p, struct err *e)
 {
 	struct pollfd fds[2] = {{.fd = p->a->lines.fd, .events = POLLIN}, {.fd = -1}};
-	int ms;
+	int ms = 0;
 
 	if (queue_signal(p, e) < 0 || time_left(p, &ms, e) < 0)
 		return -1;
@@ -267,7 +267,8 @@ int agent_exec(struct agent *a, const struct agent_exec *x, int *code, struct er
 
 	p.stdin_open = x->stdin_fd >= 0;
 	p.deadline = x->timeout_ms ? clock_mono_ms() + x->timeout_ms : 0;
-	if (queue_request(&p, e) < 0)
+	/* What the last wait read beyond its answer; it also makes room to read more. */
+	if (queue_request(&p, e) < 0 || take_lines(&p, e) < 0)
 		return -1;
 	while (!p.done)
 		if (turn(&p, e) < 0)

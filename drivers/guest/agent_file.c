@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Longest wait for the next piece. */
-#define PIECE_MS (30 * 1000)
+#define PIECE_MS INT64_C(30000)
 
 struct pieces {
 	char *v;

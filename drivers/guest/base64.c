@@ -17,8 +17,8 @@ void base64_encode(const void *data, size_t n, char *out)
 
 		*out++ = alphabet[bits >> 18];
 		*out++ = alphabet[bits >> 12 & 63];
-		*out++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
-		*out++ = left > 2 ? alphabet[bits & 63] : '=';
+		*out++ = (char)(left > 1 ? alphabet[bits >> 6 & 63] : '=');
+		*out++ = (char)(left > 2 ? alphabet[bits & 63] : '=');
 	}
 	*out = '\0';
 }

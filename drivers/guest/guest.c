@@ -10,18 +10,20 @@
 #include "drivers/guest/agent.h"
 #include "drivers/rundir.h"
 #include "drivers/sys/tail.h"
-#include "schema/base/clock.h"
+#include "drivers/sys/unixsock.h"
 #include "schema/base/fd.h"
 #include "schema/base/log.h"
 
 #include <string.h>
+#include <time.h>
 
 extern const struct driver driver_guest;
 
 #define PING_MS 5000
 #define POWEROFF_MS 5000
 #define LAST_LINES 5
-#define REPORT_MAX (64u * 1024)
+#define GONE_LOOKS 50
+#define REPORT_MAX ((size_t)64 * 1024)
 /* QEMU closes its sockets a moment before the last bytes of its logs are all there to be read. */
 #define MARGIN_MS 2000
 
@@ -77,6 +79,22 @@ static int open_and_ping(struct host *h, const struct step *step, const char *no
 	return agent_ping(agent, PING_MS, e);
 }
 
+/* Nobody listens on the VMM's sockets any more. A process that ends closes them one by one, so a
+ * first look may come too early. */
+static bool is_vmm_gone(int run_fd)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	for (int i = 0; i < GONE_LOOKS; i++) {
+		_cleanup_fd_ int fd = -1;
+
+		if (unixsock_connect(run_fd, RUN_QMP, &fd, NULL) > 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* A workload that has done its work and left is no failure. */
 static int judge_end(struct host *h, const struct ending *found, struct kvs *facts, struct err *e)
 {
@@ -127,7 +145,7 @@ static int wait_ready(struct host *h, const struct step *step, struct kvs *facts
 		return r;
 	if (r == 0) {
 		r = check_report(h, run_fd, nonce, facts, e);
-	} else if (e->kind == ERR_GUEST) {
+	} else if (e->kind == ERR_GUEST && is_vmm_gone(run_fd)) {
 		ending_find(h->arena, run_fd, nonce, &end);
 		r = judge_end(h, &end, facts, e);
 	}
@@ -143,7 +161,7 @@ static int wait_ready(struct host *h, const struct step *step, struct kvs *facts
  * time left to write everything back. */
 static int64_t grace_ms(uint64_t stop_ms)
 {
-	return (int64_t)(stop_ms > 2 * MARGIN_MS ? stop_ms - MARGIN_MS : stop_ms / 2);
+	return (int64_t)(stop_ms > MARGIN_MS + MARGIN_MS ? stop_ms - MARGIN_MS : stop_ms / 2);
 }
 
 /* A guest that cannot be asked is stopped by the VMM's driver all the same. */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /* One call's share: small enough that progress moves and a cancel is noticed. */
-#define PIECE (16u * 1024 * 1024)
-#define BUFFER (256u * 1024)
+#define PIECE ((size_t)16 * 1024 * 1024)
+#define BUFFER ((size_t)256 * 1024)
 
 int copy_reflink(int from, int to, struct err *e)
 {

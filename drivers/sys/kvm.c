@@ -95,7 +95,7 @@ static int deadline_start(timer_t *timer, struct sigaction *old)
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
 	const struct itimerspec when = {
 		.it_value = {.tv_sec = DEADLINE_MS / 1000},
-		.it_interval = {.tv_nsec = 10 * 1000 * 1000},
+		.it_interval = {.tv_nsec = 10000000},
 	};
 
 	ev._sigev_un._tid = gettid();

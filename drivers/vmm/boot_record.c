@@ -211,7 +211,7 @@ int boot_record_file(struct arena *a, const char *text, char **data, size_t *n, 
 	size_t len = strlen(text), size = (HEADER_SIZE + len + BLOCK - 1) / BLOCK * BLOCK;
 	char header[HEADER_SIZE + 1];
 
-	if (size > GUEST_BOOT_MAX)
+	if (size > (size_t)GUEST_BOOT_MAX)
 		return err_set(e, ERR_LIMIT,
 			"command, environment and image configuration take %zu bytes, "
 			"%d are possible", len, GUEST_BOOT_MAX - HEADER_SIZE);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES (256u * 1024)
+#define LINE_MAX_BYTES ((size_t)256 * 1024)
 #define MESSAGES_MAX 10000 /* that are not for us, in one wait */
 
 struct qmp {

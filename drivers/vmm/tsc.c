@@ -8,7 +8,7 @@
 #include <time.h>
 
 #define CACHE "tsc_khz"
-#define MEASURE_NS (50 * 1000 * 1000)
+#define MEASURE_NS 50000000
 #define KHZ_MIN 100000u   /* slower or faster than this is a broken measurement */
 #define KHZ_MAX 20000000u
 

@@ -10,16 +10,16 @@ extern const struct driver driver_vm;
 /* Arguments of START: facts of its own and of what it needs. Fields such as env are not among them:
  * arguments are journalled, and env may hold a secret. They are read from step->object. */
 static const struct {
-	enum kind kind;
 	const char *fact, *arg;
+	enum kind kind;
 	bool needed;
 } needs[] = {
-	{KIND_KERNEL, "file", "kernel", true},
-	{KIND_KERNEL, "initrd", "initrd", true},
-	{KIND_KERNEL, "args", "kernel_args", false},
-	{KIND_DISK, "file", "disk", true},
-	{KIND_DISK, "size", "disk_size", false},
-	{KIND_IMAGE, "config", "config", false},
+	{"file", "kernel", KIND_KERNEL, true},
+	{"initrd", "initrd", KIND_KERNEL, true},
+	{"args", "kernel_args", KIND_KERNEL, false},
+	{"file", "disk", KIND_DISK, true},
+	{"size", "disk_size", KIND_DISK, false},
+	{"config", "config", KIND_IMAGE, false},
 };
 
 static const char *need_name(const struct vm_spec *vm, enum kind kind)

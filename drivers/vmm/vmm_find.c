@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A process that is killed still has to give back its memory; only a stuck one takes longer. */
-#define KILL_MS (30 * 1000)
+#define KILL_MS 30000
 
 struct search {
 	struct host *h;

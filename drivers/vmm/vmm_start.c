@@ -33,8 +33,8 @@
 
 #define NONCE_TEXT_MAX 17
 #define GIB (1024ull * 1024 * 1024)
-#define OUTPUT_KEEP_MAX (16 * 1024 * 1024)
-#define ANSWER_MS (30 * 1000)
+#define OUTPUT_KEEP_MAX 16777216
+#define ANSWER_MS 30000
 #define POLL_MS 2
 #define LAST_LINES 6
 

@@ -27,7 +27,7 @@
 #define QMP_MS 3000
 #define QUIT_MS 5000
 #define TERM_MS 5000
-#define REPORT_MAX (64u * 1024)
+#define REPORT_MAX ((size_t)64 * 1024)
 
 struct stop {
 	struct host *h;

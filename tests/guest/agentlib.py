@@ -11,12 +11,14 @@ import time
 class Tap:
     """Runs functions as TAP tests; a test that raises fails, with its reason."""
 
-    def __init__(self):
+    def __init__(self, prefix=""):
         self.n = 0
         self.failed = 0
+        self.prefix = prefix + ": " if prefix else ""
 
     def run(self, name, fn):
         self.n += 1
+        name = self.prefix + name
         try:
             fn()
         except Exception as why:  # a test program reports every failure, whatever it is

@@ -92,14 +92,13 @@ static int add_address(int fd, unsigned index, const struct netaddr *a)
 	return talk(fd, &r);
 }
 
-static int add_route(int fd, unsigned index, const struct netaddr *gateway)
+static int add_route(int fd, unsigned index, const struct netaddr *gateway, bool on_link)
 {
 	const struct rtmsg own = {
 		.rtm_family = (uint8_t)gateway->family, .rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
-		/* A gateway outside the own prefix (a /32 address) is reached on the link. */
-		.rtm_flags = RTNH_F_ONLINK,
+		.rtm_flags = on_link ? RTNH_F_ONLINK : 0,
 	};
 	struct request r;
 
@@ -131,9 +130,10 @@ static unsigned find_link(const uint8_t mac[6])
 
 static void set_up(int fd, const struct boot_net *net)
 {
-	struct netaddr address, gateway;
+	struct netaddr address = {0}, gateway = {0};
 	uint8_t mac[6];
 	unsigned index;
+	bool on_link;
 
 	if (netaddr_mac(net->mac, mac) < 0 || (net->address && netaddr_parse(net->address, &address) < 0) ||
 		(net->gateway && netaddr_parse(net->gateway, &gateway) < 0)) {
@@ -149,7 +149,9 @@ static void set_up(int fd, const struct boot_net *net)
 		say("network %s: cannot bring the link up: %s", net->mac, strerror(errno));
 	if (net->address && add_address(fd, index, &address) < 0)
 		say("network %s: cannot set %s: %s", net->mac, net->address, strerror(errno));
-	if (net->gateway && add_route(fd, index, &gateway) < 0)
+	/* A gateway outside the own network (a /32 address) is reached on the link all the same. */
+	on_link = !netaddr_contains(&address, &gateway);
+	if (net->gateway && add_route(fd, index, &gateway, on_link) < 0)
 		say("network %s: cannot route by %s: %s", net->mac, net->gateway, strerror(errno));
 }
 

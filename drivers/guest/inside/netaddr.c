@@ -38,6 +38,16 @@ int netaddr_parse(const char *text, struct netaddr *out)
 	return 0;
 }
 
+bool netaddr_contains(const struct netaddr *a, const struct netaddr *other)
+{
+	size_t whole = a->prefix / 8;
+	uint8_t mask = (uint8_t)(0xff00 >> (a->prefix % 8));
+
+	if (a->family != other->family || memcmp(a->bytes, other->bytes, whole) != 0)
+		return false;
+	return !(a->prefix % 8) || !((a->bytes[whole] ^ other->bytes[whole]) & mask);
+}
+
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')

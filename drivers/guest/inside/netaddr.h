@@ -1,6 +1,7 @@
 /* netaddr.h - addresses as text. PURE. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NETADDR_BYTES 16
@@ -14,6 +15,9 @@ struct netaddr {
 
 /* "10.0.2.15/24", "10.0.2.2", "fd00::1/64". 0, or -1 when it is no address. */
 int netaddr_parse(const char *text, struct netaddr *out);
+
+/* Whether other is in the network of a. */
+bool netaddr_contains(const struct netaddr *a, const struct netaddr *other);
 
 /* "52:54:00:12:34:56" in any case. 0, or -1 when it is none. */
 int netaddr_mac(const char *text, uint8_t out[6]);

@@ -1,0 +1,34 @@
+/* blobs.h - blobs by digest: in a layout folder as they are, or in the cache, fetched if need be.
+ *
+ *	CACHE/oci/blobs/sha256/<hex>          whole and verified when it was published
+ *	CACHE/oci/blobs/sha256/.<hex>.tmp     being fetched; locked; the next run goes on with it
+ *
+ * A blob is verified each time before a task uses it: what is on a disk may have changed.
+ */
+#pragma once
+
+#include "drivers/image/manifest.h"
+#include "drivers/image/worker/registry.h"
+
+struct blobs {
+	const char *layout;        /* path of a layout folder, or NULL */
+	int dir_fd;                /* of the cache; -1 with a layout */
+	struct registry *registry; /* NULL with a layout */
+};
+
+/* The folder of the cache, made if need be. */
+int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e);
+
+/* Make sure that the blob is there and is what its digest says. what names it in progress lines. */
+int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, struct err *e);
+
+/* Open a blob after blobs_ensure. */
+int blobs_open(const struct blobs *b, const char *digest, int *fd, struct err *e);
+
+/* A small blob, ensured, in memory. */
+int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, size_t max,
+	const char *what, char **data, size_t *n, struct err *e);
+
+/* A manifest by digest: from the cache or the layout, or fetched and kept. */
+int blobs_manifest(struct blobs *b, struct arena *a, const char *digest, char **data, size_t *n,
+	const char **type, struct err *e);

@@ -1,0 +1,13 @@
+/* limits.h - what an image may cost us. Each bound is checked before the memory, time or space is
+ * spent. MERGE limits keep the worker under 64 MiB for images of up to about 400,000 names.
+ */
+#pragma once
+
+#define LIMIT_NAMES 2000000u                  /* distinct paths over all layers */
+#define LIMIT_INODES 2000000u                 /* files made by all layers */
+#define LIMIT_TEXT (128ull << 20)             /* names, link targets, attributes */
+#define LIMIT_FILE (1ull << 40)               /* one file, holes included */
+#define LIMIT_UNPACKED (256ull << 30)         /* all layers, uncompressed */
+#define LIMIT_XATTRS 65536u                   /* of one entry */
+#define LIMIT_IMAGE_SIZE (1ull << 40)         /* the file system */
+#define LIMIT_ENTRIES 10000000u               /* of one layer, whiteouts and repetitions too */

@@ -1,0 +1,17 @@
+/* pull.h - the worker's verbs for images.
+ *
+ *	image-resolve  {"oci": REF | "oci_layout": "PATH[:TAG]", "digest": PIN | null,
+ *	                "platform": "OS/ARCH" | null}
+ *	            -> {"id": "sha256:...", "ref": "..."}
+ *	image-pull     the same and {"id", "state_dir", "cache_dir", "file": "images/NAME.ext4",
+ *	                "size": bytes, 0 or absent: what is needed}
+ *	            -> {"id", "file", "size", "config": "{...}"}
+ *
+ * Every error names the image. Nothing half-made is left under a published name.
+ */
+#pragma once
+
+#include "schema/base/json.h"
+
+int pull_resolve(const json_t *request, json_t **result, struct err *e);
+int pull_run(const json_t *request, json_t **result, struct err *e);

@@ -1,0 +1,11 @@
+/* report.h - what a worker says on its standard output: the other end of worker.h. */
+#pragma once
+
+#include "schema/base/json.h"
+
+/* At most a few lines a second; a new what is always said. total 0: not known. */
+void report_progress(const char *what, uint64_t done, uint64_t total);
+
+/* Exactly one of these ends a task. -1 if nobody reads it any more. */
+int report_result(const json_t *result);
+int report_error(const struct err *e);
