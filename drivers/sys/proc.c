@@ -95,6 +95,20 @@ static void child_exec(const struct proc_spec *s, pid_t parent)
 	execve(s->path, (char *const *)s->argv, (char *const *)(s->envp ? s->envp : empty));
 }
 
+static _Noreturn void child(const struct proc_spec *s, pid_t parent, int report)
+{
+	int errnum;
+
+	/* Out of the way of 0, 1 and 2 (our own may have been closed, and then it is one of them)
+	 * and of 3, which may be given to the child. */
+	report = fcntl(report, F_DUPFD_CLOEXEC, 4);
+	child_exec(s, parent);
+	errnum = errno;
+	if (write(report, &errnum, sizeof(errnum)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
 static int read_errno(int fd, int *errnum)
 {
 	ssize_t got;
@@ -132,13 +146,8 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	pid = fork();
 	if (pid < 0)
 		return err_sys(e, errno, "cannot start %s", spec->path);
-	if (!pid) {
-		child_exec(spec, parent);
-		errnum = errno;
-		if (write(report_w, &errnum, sizeof(errnum)) < 0)
-			_exit(126);
-		_exit(127);
-	}
+	if (!pid)
+		child(spec, parent, report_w);
 	fd_close(&report_w);
 	/* The child is ours and not reaped yet: its pid cannot be somebody else's. */
 	handle = sys_pidfd_open(pid);
@@ -232,6 +241,7 @@ static int parse_stat(const char *text, char *state, uint64_t *start)
 {
 	const char *p = strrchr(text, ')');
 
+	errno = EBADMSG;
 	if (!p || p[1] != ' ' || !p[2])
 		return -1;
 	*state = p[2];
@@ -256,31 +266,56 @@ static int stat_process(pid_t pid, char *state, uint64_t *start)
 	return parse_stat(text, state, start);
 }
 
+/* Only these say that there is no such process; anything else (no descriptor is left) says nothing. */
+static bool is_gone(int errnum)
+{
+	return errnum == ENOENT || errnum == ESRCH;
+}
+
 int proc_identify(pid_t pid, struct proc_id *id, struct err *e)
 {
 	char state;
 
 	*id = (struct proc_id){.pid = pid};
-	if (pid <= 0 || stat_process(pid, &state, &id->start) < 0 || state == 'Z' || state == 'X')
+	if (pid <= 0)
+		return 1;
+	if (stat_process(pid, &state, &id->start) < 0)
+		return is_gone(errno) ? 1 : err_sys(e, errno, "cannot look at process %d", (int)pid);
+	if (state == 'Z' || state == 'X')
 		return 1;
 	return proc_boot_id(id->boot_id, e);
 }
 
-bool proc_is_alive(const struct proc_id *id)
+/* 0 alive, 1 gone, -1 with e: cannot tell. */
+static int look_at(const struct proc_id *id, struct err *e)
 {
 	struct proc_id now;
+	int rc = proc_identify(id->pid, &now, e);
 
-	return id->pid > 0 && proc_identify(id->pid, &now, NULL) == 0 && now.start == id->start &&
-		!strcmp(now.boot_id, id->boot_id);
+	return rc ? rc : now.start != id->start || strcmp(now.boot_id, id->boot_id);
 }
 
-/* A pidfd of the very process, or -1 if it is gone. Opened first, checked after: from then on the
- * descriptor cannot mean another process. */
-static int open_process(const struct proc_id *id)
+bool proc_is_alive(const struct proc_id *id)
 {
-	_cleanup_fd_ int fd = id->pid > 0 ? sys_pidfd_open(id->pid) : -1;
+	return look_at(id, NULL) != 1;
+}
 
-	return fd >= 0 && proc_is_alive(id) ? fd_take(&fd) : -1;
+/* A pidfd of the very process. Opened first, checked after: from then on the descriptor cannot mean
+ * another process. Returns as look_at. */
+static int open_process(const struct proc_id *id, int *out, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	int rc = look_at(id, e);
+
+	if (rc)
+		return rc;
+	fd = sys_pidfd_open(id->pid);
+	if (fd < 0)
+		return is_gone(errno) ? 1 : err_sys(e, errno, "cannot watch process %d", (int)id->pid);
+	rc = look_at(id, e);
+	if (rc == 0)
+		*out = fd_take(&fd);
+	return rc;
 }
 
 int proc_signal(const struct proc_id *id, int sig, struct err *e)
@@ -289,6 +324,7 @@ int proc_signal(const struct proc_id *id, int sig, struct err *e)
 		SIGABRT};
 	_cleanup_fd_ int fd = -1;
 	bool ok = false;
+	int rc;
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		ok |= allowed[i] == sig;
@@ -296,27 +332,39 @@ int proc_signal(const struct proc_id *id, int sig, struct err *e)
 		return err_set(e, ERR_DENIED, "signal %d is not one that we send", sig);
 	if (id->pid <= 1 || id->pid == getpid())
 		return err_set(e, ERR_DENIED, "refusing to signal process %d", (int)id->pid);
-	fd = open_process(id);
-	if (fd < 0)
-		return 0;
+	rc = open_process(id, &fd, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	if (syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 && errno != ESRCH)
 		return err_sys(e, errno, "cannot signal process %d", (int)id->pid);
 	return 0;
 }
 
+/* A child that has ended is reaped; another process that has its pid by now is not. */
+static void reap_very(const struct proc_id *id)
+{
+	uint64_t start;
+	char state;
+
+	if (id->pid > 0 && stat_process(id->pid, &state, &start) == 0 && start == id->start)
+		waitpid(id->pid, NULL, WNOHANG);
+}
+
 int proc_wait_gone(const struct proc_id *id, int timeout_ms, struct err *e)
 {
-	_cleanup_fd_ int fd = open_process(id);
-	int n;
+	_cleanup_fd_ int fd = -1;
+	int rc = open_process(id, &fd, e), n;
 
-	if (fd >= 0) {
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
 		n = wait_readable(fd, timeout_ms);
 		if (n < 0)
 			return err_sys(e, errno, "cannot wait for process %d", (int)id->pid);
 		if (!n)
 			return 1;
 	}
-	waitpid(id->pid, NULL, WNOHANG); /* only does something if it was a child of ours */
+	reap_very(id);
 	return 0;
 }
 

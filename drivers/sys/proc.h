@@ -50,10 +50,12 @@ const char *proc_status_text(struct arena *a, int status);
 /* boot_id of this host. */
 int proc_boot_id(char out[PROC_BOOT_ID_MAX], struct err *e);
 
-/* Identity of a live process; 1 if there is no such process (or only a zombie). */
+/* Identity of a live process; 1 if there is no such process (or only a zombie), -1 with e if it
+ * cannot be told. */
 int proc_identify(pid_t pid, struct proc_id *id, struct err *e);
 
-/* Whether the very process is alive; a zombie is not. */
+/* Whether the very process is alive; a zombie is not. When it cannot be told (no descriptor is left)
+ * it counts as alive: who takes a running VMM for dead starts a second one on its disk. */
 bool proc_is_alive(const struct proc_id *id);
 
 /* Send a signal to the very process. 0 also when it is gone already. Refuses pids 0 and 1 and

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HANDLES_MAX (256u * 1024)
@@ -29,6 +30,14 @@ static char *check_of(struct arena *a, const char *facts)
 	return arena_printf(a, "%08x", crc32_of(facts));
 }
 
+/* The folder of a VM, never through a link; -1 with errno. */
+static int open_folder(int state_fd, const char *vm)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	return openat(state_fd, arena_printf(&a, "vms/%s", vm),
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
 
 int handles_write(int state_fd, const char *instance, const char *vm, const struct kvs *facts,
 	struct err *e)
@@ -51,7 +60,7 @@ int handles_write(int state_fd, const char *instance, const char *vm, const stru
 	all = arena_printf(&a, "%s\n", json_text(&a, root));
 	if (dir_make(state_fd, folder, 0700, e) < 0)
 		return -1;
-	dir = openat(state_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = open_folder(state_fd, vm);
 	if (dir < 0)
 		return err_sys(e, errno, "cannot open folder %s", folder);
 	return file_replace(dir, "handles.json", all, strlen(all), 0600, e);
@@ -74,45 +83,55 @@ static const char *distrust(struct arena *a, const json_t *root, const char *ins
 	return NULL;
 }
 
+/* NULL with the text; else what is wrong, or "" when there simply is no file. */
+static const char *read_text(struct arena *a, int state_fd, const char *vm, char **text, size_t *n)
+{
+	_cleanup_fd_ int dir = open_folder(state_fd, vm);
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	if (dir < 0 || fstatat(dir, "handles.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? "" : arena_dup(a, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (file_read(a, dir, "handles.json", HANDLES_MAX, text, n, &err) < 0)
+		return arena_dup(a, err.msg);
+	return NULL;
+}
+
 int handles_read(struct arena *a, int state_fd, const char *instance, const char *vm,
 	struct kvs *facts, const char **why)
 {
 	_cleanup_json_ json_t *root = NULL;
 	struct err err = ERR_INIT;
-	const char *wrong = NULL;
+	const char *wrong;
 	char *text;
 	size_t n;
 
 	*facts = (struct kvs){0};
-	if (why)
-		*why = NULL;
-	if (file_read(a, state_fd, arena_printf(a, "vms/%s/handles.json", vm), HANDLES_MAX, &text,
-		    &n, &err) < 0) {
-		wrong = err.kind == ERR_NOINPUT ? NULL : err.msg;
-		goto bad;
-	}
-	if (json_parse(text, n, "handles.json", &root, &err) < 0) {
+	wrong = read_text(a, state_fd, vm, &text, &n);
+	if (!wrong && json_parse(text, n, "handles.json", &root, &err) < 0)
 		wrong = err.msg;
-		goto bad;
-	}
-	wrong = distrust(a, root, instance, vm);
-	if (wrong)
-		goto bad;
-	if (json_to_kvs(a, json_text(a, json_object_get(root, "facts")), "facts", facts, &err) == 0)
-		return 0;
-	wrong = err.msg;
-bad:
+	if (!wrong)
+		wrong = distrust(a, root, instance, vm);
+	if (!wrong && json_to_kvs(a, json_text(a, json_object_get(root, "facts")), "facts", facts,
+		    &err) < 0)
+		wrong = err.msg;
 	if (why)
-		*why = arena_dup(a, wrong);
-	return 1;
+		*why = wrong && wrong[0] ? arena_dup(a, wrong) : NULL;
+	if (wrong)
+		*facts = (struct kvs){0};
+	return wrong ? 1 : 0;
 }
 
 int handles_remove(int state_fd, const char *vm, struct err *e)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *path = arena_printf(&a, "vms/%s/handles.json", vm);
+	_cleanup_fd_ int dir = open_folder(state_fd, vm);
 
-	if (unlinkat(state_fd, path, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_sys(e, errno, "cannot remove %s", path);
+	if (dir < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0
+			: err_sys(e, errno, "cannot open folder vms/%s", vm);
+	if (unlinkat(dir, "handles.json", 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "cannot remove vms/%s/handles.json", vm);
 	return 0;
 }

@@ -64,6 +64,10 @@ int file_read(struct arena *a, int dirfd, const char *path, size_t max, char **b
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(e, ERR_NOINPUT, "%s: no such file", path);
+	if (fd < 0 && errno == ENXIO) /* open(2): a socket, or a device without a driver */
+		return err_set(e, ERR_NOINPUT, "%s: is not a regular file", path);
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, ERR_NOINPUT, "%s: is a loop of symbolic links", path);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open %s", path);
 	if (fstat(fd, &st) < 0)
@@ -125,6 +129,7 @@ int dir_make(int dirfd, const char *path, mode_t mode, struct err *e)
 {
 	char part[PATH_MAX];
 	size_t n = strlen(path);
+	struct stat st;
 
 	if (!n || n >= sizeof(part))
 		return err_set(e, ERR_LIMIT, "folder name of %zu bytes", n);
@@ -136,7 +141,19 @@ int dir_make(int dirfd, const char *path, mode_t mode, struct err *e)
 		if (mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
 			return err_sys(e, errno, "cannot create folder %s", part);
 	}
+	if (fstatat(dirfd, path, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+		return err_sys(e, ENOTDIR, "cannot create folder %s", path);
 	return 0;
+}
+
+/* A folder of the same file system that is bound here has the same device number, but it is
+ * somebody else's all the same: statx(2) tells. */
+static bool is_mount(int dirfd, const char *name)
+{
+	struct statx st;
+
+	return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) == 0 &&
+		st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 static int remove_children(int dirfd, const char *path, dev_t dev, int depth, struct err *e);
@@ -153,7 +170,7 @@ static int remove_one(int dirfd, const char *name, dev_t dev, int depth, struct 
 		return errno == ENOENT ? 0 : err_sys(e, errno, "cannot look at %s", name);
 	if (!S_ISDIR(st.st_mode))
 		return err_sys(e, EPERM, "cannot remove %s", name);
-	if (dev && st.st_dev != dev)
+	if (dev && (st.st_dev != dev || is_mount(dirfd, name)))
 		return err_set(e, ERR_CONFLICT, "%s is a mount point; not removed", name);
 	if (depth >= TREE_DEPTH_MAX)
 		return err_set(e, ERR_LIMIT, "%s: nested too deeply to remove", name);

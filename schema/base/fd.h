@@ -41,12 +41,13 @@ int file_read(struct arena *a, int dirfd, const char *path, size_t max, char **b
 int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode,
 	struct err *e);
 
-/* mkdir -p: make each missing component of path with this mode; what exists is left as it is. */
+/* mkdir -p: make each missing component of path with this mode; a folder that exists is left as it
+ * is. Something else of that name is an error. */
 int dir_make(int dirfd, const char *path, mode_t mode, struct err *e);
 
 /* fsync a directory given by path. */
 int dir_sync(int dirfd, const char *path, struct err *e);
 
-/* Remove a file or a whole tree, never following a symbolic link, never leaving the file system
- * that the tree is on. Not there is success. */
+/* Remove a file or a whole tree, never following a symbolic link, never entering what is mounted in
+ * it (ERR_CONFLICT). Not there is success. */
 int tree_remove(int dirfd, const char *path, struct err *e);

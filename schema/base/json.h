@@ -29,8 +29,9 @@ bool json_flag(const json_t *obj, const char *key, bool def);
 /* Compact text with keys in insertion order, copied into the arena. */
 char *json_text(struct arena *a, const json_t *j);
 
-/* A list of key = value strings as an object of strings, and back. Entries of another type are
- * refused with ERR_CONTENT. */
+/* A list of key = value strings as an object of strings, and back. Values may be any bytes but NUL
+ * (file names are): they come back as they were. Keys are UTF-8. Entries of another type are refused
+ * with ERR_CONTENT. */
 char *json_from_kvs(struct arena *a, const struct kvs *l);
 int json_to_kvs(struct arena *a, const char *text, const char *what, struct kvs *out,
 	struct err *e);

@@ -1,0 +1,107 @@
+/* test_lease.c - choosing identities. */
+#include "reconciler/engine/lease.h"
+
+#include "tests/lib/unit.h"
+
+static void add(struct arena *a, struct leases *l, const char *pool, uint64_t value, const char *owner)
+{
+	const struct lease one = {pool, owner, value};
+
+	lease_add(a, l, &one);
+}
+
+static void an_empty_pool(void **state)
+{
+	struct leases l = {0};
+
+	(void)state;
+	assert_int_equal(lease_of(&l, "cid", "vm/web"), 0);
+	assert_null(lease_owner(&l, "cid", 3));
+	assert_int_equal(lease_lowest(&l, "cid", 3, 9), 3);
+	assert_int_equal(lease_lowest(&l, "cid", 9, 9), 9);
+	assert_int_equal(lease_lowest(&l, "cid", 9, 8), 0);
+}
+
+static void lowest_of_every_gap(void **state)
+{
+	(void)state;
+	/* each subset of the values 3..10, in a list with neighbours in other pools */
+	for (unsigned set = 0; set < 256; set++) {
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+		struct leases l = {0};
+		uint64_t want = 3;
+
+		add(&a, &l, "bridge", 4, "x");
+		add(&a, &l, "tap", 3, "y");
+		for (uint64_t v = 11; v-- > 3;) /* in any order */
+			if (set >> (v - 3) & 1)
+				add(&a, &l, "cid", v, arena_printf(&a, "vm/%u", (unsigned)v));
+		add(&a, &l, "cid", 1, "below");
+		while (want <= 10 && set >> (want - 3) & 1)
+			want++;
+		assert_int_equal(lease_lowest(&l, "cid", 3, 10), want <= 10 ? want : 0);
+		assert_int_equal(lease_lowest(&l, "cid", 3, 12), want);
+		for (size_t i = 1; i < l.n; i++) {
+			int order = strcmp(l.v[i - 1].pool, l.v[i].pool);
+
+			assert_true(order < 0 || (!order && l.v[i - 1].value < l.v[i].value));
+		}
+	}
+}
+
+static void owners_and_values(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct leases l = {0};
+
+	(void)state;
+	add(&a, &l, "cid", 7, "vm/web");
+	add(&a, &l, "cid", 3, "vm/db");
+	add(&a, &l, "tap", 7, "vm/db");
+	assert_int_equal(lease_of(&l, "cid", "vm/web"), 7);
+	assert_int_equal(lease_of(&l, "tap", "vm/web"), 0);
+	assert_int_equal(lease_of(&l, "tap", "vm/db"), 7);
+	assert_string_equal(lease_owner(&l, "cid", 7), "vm/web");
+	assert_string_equal(lease_owner(&l, "tap", 7), "vm/db");
+	assert_null(lease_owner(&l, "cid", 4));
+}
+
+/* The highest context id there is. */
+static void up_to_the_end(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct leases l = {0};
+
+	(void)state;
+	add(&a, &l, "cid", 4294967293u, "vm/a");
+	assert_int_equal(lease_lowest(&l, "cid", 4294967293u, 4294967294u), 4294967294u);
+	add(&a, &l, "cid", 4294967294u, "vm/b");
+	assert_int_equal(lease_lowest(&l, "cid", 4294967293u, 4294967294u), 0);
+}
+
+static void many_are_handed_out_in_order(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct leases l = {0};
+
+	(void)state;
+	for (uint64_t i = 0; i < 2000; i++) {
+		uint64_t v = lease_lowest(&l, "cid", 3, UINT32_MAX);
+
+		assert_int_equal(v, 3 + i);
+		add(&a, &l, "cid", v, "x");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_pool),
+		cmocka_unit_test(lowest_of_every_gap),
+		cmocka_unit_test(owners_and_values),
+		cmocka_unit_test(up_to_the_end),
+		cmocka_unit_test(many_are_handed_out_in_order),
+	};
+
+	return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
+}
