@@ -6,6 +6,7 @@
 #include "schema/bind.h"
 
 #include "schema/base/utf8.h"
+#include "schema/value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,10 +35,12 @@ static struct pos place_of(const struct source *src, const struct yaml_node *n)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* A diagnostic out of what a parser of values said. */
-static void complain_err(struct binding *b, const struct yaml_node *n, const struct err *e)
+/* A diagnostic out of what a parser of values said; f when it did not name the field. */
+static void complain_err(struct binding *b, const struct yaml_node *n, const struct field *f,
+	const struct err *e)
 {
-	struct diag *d = COMPLAIN(b->l, b->src, n, "%s", e->msg);
+	struct diag *d = COMPLAIN(b->l, b->src, n, "%s%s%s", f ? f->path : "", f ? ": " : "",
+		e->msg);
 
 	if (*e->hint)
 		diag_hint(b->l->a, d, "%s", e->hint);
@@ -113,7 +116,7 @@ static void bind_scalar(struct binding *b, const struct field *f, const struct y
 	if (f->type == FIELD_PATH)
 		text = absolute(b, text);
 	if (field_parse(b->l->a, f, text, b->head, &e) < 0)
-		complain_err(b, n, &e);
+		complain_err(b, n, NULL, &e);
 	else if (f->type == FIELD_NAME)
 		add_ref(b, f, n, string_of(b, f));
 }
@@ -134,7 +137,7 @@ static void bind_element(struct binding *b, const struct field *f, const char *k
 		return;
 	}
 	if (field_append(b->l->a, f, key, n->text, b->head, &e) < 0)
-		complain_err(b, n, &e);
+		complain_err(b, n, NULL, &e);
 	else if (f->type == FIELD_NAMES)
 		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
 }
@@ -160,7 +163,7 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 	for (const struct yaml_node *i = n->child; i && !diags_full(b->l->diags); i = i->next)
 		bind_element(b, f, NULL, i);
 	if (!n->n && field_count(f, b->head, &e) < 0)
-		complain_err(b, n, &e);
+		complain_err(b, n, NULL, &e);
 }
 
 static void bind_env(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -174,9 +177,16 @@ static void bind_env(struct binding *b, const struct field *f, const struct yaml
 			n->n, (long long)f->max);
 		return;
 	}
-	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next)
-		if (!k->bad)
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next) {
+		struct err e = ERR_INIT;
+
+		if (k->bad)
+			continue;
+		if (!value_check_env_name(k->text, &e))
 			bind_element(b, f, k->text, k->child);
+		else
+			complain_err(b, k, f, &e);
+	}
 }
 
 static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -253,6 +263,16 @@ static const char *nearest_field(struct arena *a, const struct noun *noun, const
 	return nearest_name(key, names, n);
 }
 
+/* Somebody who misspelt a field has not left it out: it is not reported as missing too. */
+static void take_as_written(struct binding *b, const char *path, const struct yaml_node *key)
+{
+	const struct field *f = field_find(b->noun, path);
+	struct pos *at = f ? &b->head->at[f - b->noun->fields] : NULL;
+
+	if (at && !at->line)
+		*at = place_of(b->src, key);
+}
+
 static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
@@ -270,8 +290,10 @@ static void refuse_field(struct binding *b, const char *prefix, const struct yam
 		utf8_quote(&scratch, key->text, SHOWN), group, *group ? " of " : "",
 		b->noun->singular, utf8_quote(&scratch, b->head->name, SHOWN));
 	near = nearest_field(&scratch, b->noun, prefix, key->text);
-	if (near)
-		diag_hint(b->l->a, d, "did you mean \"%s\"?", near);
+	if (!near)
+		return;
+	diag_hint(b->l->a, d, "did you mean \"%s\"?", near);
+	take_as_written(b, arena_printf(&scratch, "%s%s", prefix, near), key);
 }
 
 static void bind_fields(struct binding *b, const char *prefix, const struct yaml_node *map);
@@ -318,6 +340,14 @@ static void bind_fields(struct binding *b, const char *prefix, const struct yaml
 }
 
 /* ---- objects ----------------------------------------------------------------------------------- */
+
+/* From here on the mistakes of this object may come from a mistake in the YAML that follows: a line
+ * that is indented wrongly ends an object early. */
+static void mark_certain(struct load *l)
+{
+	l->certain = l->diags->n;
+	l->certain_errors = l->diags->errors;
+}
 
 static void report_missing(struct binding *b, const struct yaml_node *key)
 {
@@ -392,6 +422,7 @@ static void bind_object(struct load *l, struct source *src, const struct noun *n
 			utf8_quote(l->a, key->text, SHOWN), yaml_what(n));
 		return;
 	}
+	mark_certain(l);
 	report_missing(&b, key);
 	keep(l, noun->kind, b.head);
 }
@@ -503,8 +534,23 @@ static void on_entry(void *arg, const struct yaml_node *top, const struct yaml_n
 	struct reading *r = arg;
 	const struct noun *noun = noun_find(top->text);
 
-	if (noun && !diags_full(r->l->diags))
-		bind_object(r->l, r->src, noun, key);
+	if (!noun || diags_full(r->l->diags))
+		return;
+	r->l->certain = SIZE_MAX;
+	bind_object(r->l, r->src, noun, key);
+}
+
+/* Reading stopped at a mistake in the YAML, which is the last diagnostic: what the object before it
+ * was said to lack is taken back. */
+static void take_back_uncertain(struct load *l)
+{
+	struct diags *d = l->diags;
+
+	if (l->certain >= d->n || diags_full(d))
+		return;
+	d->v[l->certain] = d->v[d->n - 1];
+	d->n = l->certain + 1;
+	d->errors = l->certain_errors + 1;
 }
 
 void bind_source(struct load *l, struct source *src)
@@ -513,10 +559,13 @@ void bind_source(struct load *l, struct source *src)
 	struct yaml_sink sink = {on_entry, &r};
 	struct yaml_node *root = NULL;
 
-	if (yaml_parse(l->a, src, l->diags, &sink, &root) < 0)
-		l->incomplete = true;
-	else
+	l->certain = SIZE_MAX;
+	if (!yaml_parse(l->a, src, l->diags, &sink, &root)) {
 		bind_top_level(l, src, root);
+		return;
+	}
+	l->incomplete = true;
+	take_back_uncertain(l);
 }
 
 struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)

@@ -26,6 +26,7 @@ struct load {
 	struct map names[KIND_N]; /* per kind of noun: name -> struct spec_head */
 	VEC(struct ref) refs; /* those whose object was not met yet when they were read */
 	size_t objects;
+	size_t certain, certain_errors; /* diags->n and ->errors before those that may be taken back */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };

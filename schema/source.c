@@ -90,7 +90,7 @@ static size_t plain_length(const char *p, size_t n)
 {
 	size_t i = 1;
 
-	if (*p == '[' || *p == '{')
+	if (strchr("[]{},:", *p)) /* a bracket, or a value that is not there */
 		return 1;
 	while (i < n && !ends_plain(p, n, i))
 		i++;

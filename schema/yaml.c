@@ -267,13 +267,19 @@ static int place(struct builder *b, struct yaml_node *n)
 
 static void check_tag(struct builder *b, struct yaml_node *n, const yaml_char_t *tag)
 {
+	static const char core[] = "tag:yaml.org,2002:"; /* what "!!" stands for */
+	const char *name = (const char *)tag, *marks = "";
 	struct diag *d;
 
 	if (!tag)
 		return;
 	n->bad = true;
+	if (!strncmp(name, core, strlen(core))) {
+		name += strlen(core);
+		marks = "!!";
+	}
 	d = COMPLAIN(b, node_pos(b, n), "the tag %s is not supported",
-		utf8_quote(b->a, (const char *)tag, KEY_SHOWN));
+		utf8_quote(b->a, arena_printf(b->a, "%s%s", marks, name), KEY_SHOWN));
 	diag_hint(b->a, d, "leave it out: each field knows its type");
 }
 

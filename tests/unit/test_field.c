@@ -281,7 +281,9 @@ static int append_nth(const struct field *f, void *spec, int64_t i, struct err *
 {
 	const char *key = arena_printf(&scratch, "K%lld", (long long)i);
 
-	return field_append(&scratch, f, f->type == FIELD_ENV ? key : NULL, "v", spec, e);
+	if (f->type == FIELD_ENV)
+		return field_append(&scratch, f, key, "v", spec, e);
+	return field_append(&scratch, f, NULL, key, spec, e);
 }
 
 static void check_counts(const struct noun *noun, const struct field *f)
@@ -348,6 +350,22 @@ static void test_list_elements(void **state)
 	assert_int_equal(field_append(&scratch, f, NULL, "\xff", s, NULL), -1);
 	assert_int_equal(s->command.n, 3);
 	round_trip(&noun_vm, f, s);
+}
+
+static void test_names(void **state)
+{
+	const struct field *f = field_find(&noun_vm, "depends_on");
+	struct vm_spec *s = new_spec(&noun_vm);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(field_append(&scratch, f, NULL, "db", s, &e), 0);
+	assert_int_equal(field_append(&scratch, f, NULL, "db", s, &e), -1);
+	assert_string_equal(e.msg, "depends_on: \"db\" is given twice");
+	assert_int_equal(field_append(&scratch, f, NULL, "", s, &e), -1);
+	assert_int_equal(field_append(&scratch, f, NULL, text_of(f, 63), s, &e), 0);
+	assert_int_equal(field_append(&scratch, f, NULL, text_of(f, 64), s, &e), -1);
+	assert_int_equal(s->depends_on.n, 2);
 }
 
 static void test_list_json(void **state)
@@ -673,6 +691,7 @@ int main(void)
 		ROWS(test_counts),
 		ROWS(test_list_is_argv),
 		ROWS(test_list_elements),
+		ROWS(test_names),
 		ROWS(test_list_json),
 		ROWS(test_env),
 		ROWS(test_env_order),

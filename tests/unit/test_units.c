@@ -52,7 +52,7 @@ static void test_bad_sizes(void **state)
 		{"4 GiB", "did you mean 4GiB?"}, {"4Gi", "did you mean 4GiB?"},
 		{"4gib", "did you mean 4GiB?"}, {"512M", "did you mean 512MiB?"},
 		{"1.5GiB", "did you mean 1536MiB?"}, {"4.5G", "did you mean 4608MiB?"},
-		{"1024k", "did you mean 1MiB?"}, {"2t", "did you mean 2TiB?"}, {"4096", ""},
+		{"1024k", "did you mean 1MiB?"}, {"2t", "did you mean 2TiB?"}, {"4096", "add a unit, such as 4096MiB"},
 		{"", ""}, {"GiB", ""}, {"-1GiB", ""}, {"+1GiB", ""}, {"0x10MiB", ""}, {"1B", ""},
 		{"1e3MiB", ""}, {"1_000MiB", ""}, {"1GiB ", ""}, {" 1GiB", ""},
 		{"1.1KiB", ""}, {"20000P", ""}, {"8388608TiB", ""},
