@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MARK_EVERY 64
-#define EXCERPT_MAX (64u * 1024)
+#define EXCERPT_MAX ((size_t)64 * 1024)
 
 static bool is_break(char c)
 {
@@ -226,9 +226,9 @@ int source_open(struct arena *a, struct source *src, const char *name, const cha
 
 	*src = (struct source){.name = start.file, .base = arena_dup(a, base)};
 	if (len > SPEC_BYTES_MAX) {
-		d = diags_add(a, diags, SEVERITY_ERROR, start,
+		diags_add(a, diags, SEVERITY_ERROR, start,
 			"the file is larger than %u MiB, the most that is read",
-			SPEC_BYTES_MAX / 1024 / 1024);
+			(unsigned)(SPEC_BYTES_MAX >> 20));
 		return -1;
 	}
 	if (is_utf16(text, len)) {

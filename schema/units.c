@@ -54,7 +54,7 @@ static int parse_exact(const char *text, const struct unit *units, uint64_t *out
 	if (p == text)
 		return 1;
 	for (size_t i = 0; i < N_UNITS; i++) {
-		if (strcmp(p, units[i].name))
+		if (strcmp(p, units[i].name) != 0)
 			continue;
 		if (!fits || __builtin_mul_overflow(number, units[i].factor, out) ||
 			*out > INT64_MAX)

@@ -46,7 +46,7 @@ static int check_lines(const char *text, struct err *e)
 	size_t n = strlen(text);
 
 	if (n > FIELD_TEXT_MAX)
-		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %d are allowed", n,
+		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %zu are allowed", n,
 			FIELD_TEXT_MAX);
 	for (size_t at = utf8_ascii_run(text); at < n;) {
 		uint32_t cp;
@@ -91,10 +91,10 @@ int value_append(struct arena *a, const struct field *f, struct strv *list, cons
 
 static bool is_env_name(const char *key)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-	static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
 
-	return *key && strchr(letters, *key) && !key[strspn(key, more)];
+	return *key && !strchr("0123456789.-", *key) && !key[strspn(key, letters)];
 }
 
 /* Compare "NAME=..." with a name. */
@@ -128,7 +128,7 @@ static const char *join_env(struct arena *a, const char *key, size_t n, const ch
 
 	memcpy(entry, key, n);
 	entry[n] = '=';
-	memcpy(entry + n + 1, text, len);
+	memcpy(entry + n + 1, text, len + 1);
 	return entry;
 }
 

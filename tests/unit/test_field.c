@@ -51,7 +51,7 @@ static void *new_spec(const struct noun *noun)
 	return head;
 }
 
-/* ---- the tables themselves ------------------------------------------------------------------- */
+/* ---- the tables themselves ------------------------------------------------------------------ */
 
 static void check_row(const struct noun *noun, const struct field *f)
 {
@@ -82,7 +82,7 @@ static void test_tables(void **state)
 	assert_null(field_find(&noun_vm, "disk"));
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------ */
+/* ---- bounds --------------------------------------------------------------------------------- */
 
 /* Text of n bytes for the row. */
 static const char *text_of(const struct field *f, int64_t n)
@@ -275,7 +275,7 @@ static void test_paths(void **state)
 	expect(&noun_kernel, f, "a/b", false);
 }
 
-/* ---- lists -------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 static int append_nth(const struct field *f, void *spec, int64_t i, struct err *e)
 {
@@ -420,7 +420,7 @@ static void test_env_order(void **state)
 	assert_string_equal(field_print(&scratch, f, two), "[\"A=1\",\"B=2\"]");
 }
 
-/* ---- defaults and values ------------------------------------------------------------------------- */
+/* ---- defaults and values -------------------------------------------------------------------- */
 
 static void check_default(const struct noun *noun, const struct field *f)
 {
@@ -482,7 +482,7 @@ static void test_values(void **state)
 	assert_null(kvs_get(&vm, "image"));
 }
 
-/* ---- whole specs: wrong type, absent, given twice --------------------------------------------------- */
+/* ---- whole specs: wrong type, absent, given twice ------------------------------------------- */
 
 /* "disk.size" and "4GiB": "disk: {size: 4GiB}". */
 static const char *write_field(const char *path, const char *value)
