@@ -83,7 +83,7 @@ static void test_bad_durations(void **state)
 {
 	static const char *const bad[][2] = {{"90", "did you mean 90s?"}, {"90 s", "did you mean 90s?"},
 		{"90sec", "did you mean 90s?"}, {"5 minutes", "did you mean 5m?"},
-		{"1.5h", "did you mean 90m?"}, {"2hours", "did you mean 2h?"}, {"1d", ""},
+		{"1.5h", "did you mean 90m?"}, {"1.5ms", ""}, {"2hours", "did you mean 2h?"}, {"1d", ""},
 		{"", ""}, {"s", ""}, {"-1s", ""}, {"1m30s", ""}, {"1S", "did you mean 1s?"},
 		{"99999999999999999999s", ""}, {"9223372036854775807h", ""}};
 
