@@ -23,7 +23,8 @@ ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/
 
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 60
-RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) TEST_JOBS=$(TEST_JOBS) tests/run
+RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) \
+	RECONCILE_TEST_KERNEL=$(abspath build/test-assets/kernel/vmlinuz) TEST_JOBS=$(TEST_JOBS) tests/run
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
 	$(call say,LD,$@)
@@ -64,6 +65,7 @@ fuzzers: $(FUZZ)
 
 # The programs that a check runs. Two makes, since one make knows one flavour.
 check-build:
+	$(Q)mkdir -p build/test-assets && contrib/kernel-fetch build/test-assets/kernel >/dev/null
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit helpers
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit helpers fuzzers
 
