@@ -431,6 +431,7 @@ static struct merge_inode inode_of(struct merge *m, const struct merge_entry *t)
 	if (t->type == MERGE_SYMLINK) {
 		i.text = pool_add(m, t->link, strlen(t->link));
 		i.size = strlen(t->link);
+		i.mode = 0777; /* symlink(7): Linux knows no other */
 	} else if (t->type == MERGE_CHAR || t->type == MERGE_BLOCK) {
 		i.text = (t->major & 0xfff) << 20 | (t->minor & 0xfffff);
 	}
