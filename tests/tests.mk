@@ -20,6 +20,10 @@ INSIDE_T := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/te
 $(INSIDE_T): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libinside.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka
+$(B)/tests/fuzz/fuzz_jsonlite: $(B)/tests/fuzz/fuzz_jsonlite.o \
+		$(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(B)/libinside.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ $^
 $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/libinside.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -164,7 +164,7 @@ static void test_order(void **state)
 		{"failover", NULL, NULL, M}, {"blk", "core,ring", NULL, M}, {"ext4", "jbd2", "crc nothing", M},
 		{"jbd2", NULL, NULL, .where = MODULE_BUILTIN}, {"crc", NULL, NULL, M},
 		{"half", "core,gone", NULL, M}, {"loop", "loop2", NULL, M}, {"loop2", "loop", NULL, M},
-		{"odd", "a b/c", NULL, M}, {"dash", "fail-over", NULL, M}, {NULL, NULL, NULL, M},
+		{"odd", "core b/c", NULL, M}, {"dash", "fail-over", NULL, M}, {NULL, NULL, NULL, M},
 	};
 	const struct module_want blk = {"blk", true, "x"}, net = {"net", false, "x"}, ext4 = {"ext4", true, "x"},
 		jbd2 = {"jbd2", true, "x"}, gone = {"gone", true, "disks"}, maybe = {"gone", false, "x"},
