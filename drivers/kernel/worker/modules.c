@@ -34,8 +34,8 @@ struct walk {
 
 static bool is_listed(const struct module_list *l, const char *name)
 {
-	vec_each(m, l)
-		if (!strcmp(m->name, name))
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i].name, name))
 			return true;
 	return false;
 }
