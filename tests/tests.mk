@@ -41,11 +41,14 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),
 # The guest program's folder as the host's compiler sees it: its unit tests link nothing but this,
 # and the agent's protocol is tested on a Unix socket, with the sanitizers where FLAVOUR says so.
 $(B)/libinside.a: $(call room,drivers/guest/inside)
-INSIDE_T := $(patsubst %,$(B)/tests/unit/test_%,jsonlite base64 boot passwd hostfiles netaddr signame \
-	grow)
+INSIDE_T := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_inside_*.c))
 $(INSIDE_T): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libinside.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka
+$(B)/tests/fuzz/fuzz_jsonlite: $(B)/tests/fuzz/fuzz_jsonlite.o \
+		$(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(B)/libinside.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ $^
 $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/libinside.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
