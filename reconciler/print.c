@@ -357,28 +357,35 @@ json_t *print_plan_json(const struct pass *p, int exit_code)
 
 /* ---- outcome ------------------------------------------------------------------------------ */
 
+/* A step that did not succeed, as an error at the place that asks for it. */
+static void print_failed(const struct cli *c, const struct plan_step *ps, const struct step_result *r)
+{
+	const struct step *s = &ps->step;
+	struct err err = r->err;
+
+	err_wrap(&err, "%s/%s: %s", kind_name(s->kind), s->name, step_op_name(s->op));
+	if (s->object && !err.file[0])
+		err_at(&err, s->object->spec->pos.file, s->object->spec->pos.line,
+			s->object->spec->pos.col);
+	print_err(c, &err);
+}
+
 void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
 	const struct exec *x = &p->exec;
+	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts;
 
 	for (size_t i = 0; i < p->plan.steps.n; i++) {
-		const struct step *s = &p->plan.steps.v[i].step;
-		const struct step_result *r = &x->results[i];
+		enum step_state state = x->results[i].state;
 
-		if (r->state != STEP_FAILED && r->state != STEP_SKIPPED && r->state != STEP_NOT_READY)
-			continue;
-		fprintf(stderr, "%s%s/%s%s: %s: %s\n", c->colored_err ? RED : "", kind_name(s->kind),
-			s->name, c->colored_err ? PLAIN : "", step_op_name(s->op),
-			print_safe(&a, r->err.msg));
-		if (r->err.hint[0])
-			fprintf(stderr, "  %s\n", print_safe(&a, r->err.hint));
+		if (state == STEP_FAILED || state == STEP_SKIPPED || state == STEP_NOT_READY)
+			print_failed(c, &p->plan.steps.v[i], &x->results[i]);
 	}
-	if (!x->failed && !x->skipped && !x->not_ready)
+	if (well)
 		fprintf(to, "%sDone:%s %zu step%s.\n", c->colored_out ? GREEN : "",
 			c->colored_out ? PLAIN : "", x->done, x->done == 1 ? "" : "s");
 	else
-		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready.%s\n",
+		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict.%s\n",
 			c->colored_out ? YELLOW : "", x->done, x->failed, x->skipped, x->not_ready,
-			c->colored_out ? PLAIN : "");
+			p->plan.conflicts, c->colored_out ? PLAIN : "");
 }

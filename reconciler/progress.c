@@ -111,6 +111,7 @@ static void on_step(void *arg, const struct plan_step *ps, const struct step_res
 	struct progress_view *v = arg;
 	const struct step *s = &ps->step;
 	bool ok = r && r->state == STEP_DONE;
+	int64_t took;
 
 	if (!r) {
 		step_began(v, s);
@@ -123,11 +124,15 @@ static void on_step(void *arg, const struct plan_step *ps, const struct step_res
 	if (v->how == PROGRESS_NONE)
 		return;
 	progress_clear(v);
-	/* The polite request is half of the stop that follows; one line for both. */
-	if (ok && s->kind == KIND_GUEST && s->op == STEP_STOP)
+	/* The polite request is half of the stop that follows; one line with the time of both. */
+	if (ok && s->kind == KIND_GUEST && s->op == STEP_STOP) {
+		v->asked_ms += r->took_ms;
 		return;
+	}
+	took = r->took_ms + (s->op == STEP_STOP ? v->asked_ms : 0);
+	v->asked_ms = 0;
 	fprintf(stderr, "  %s/%s  %s  %.1fs\n", s->kind == KIND_GUEST ? "vm" : kind_name(s->kind),
-		s->name, ok ? words[s->op].done : "failed", (double)r->took_ms / 1000);
+		s->name, ok ? words[s->op].done : "failed", (double)took / 1000);
 }
 
 void progress_start(struct progress_view *v, const struct cli *c, struct pass *p)

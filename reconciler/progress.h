@@ -8,6 +8,7 @@ struct progress_view {
 	const struct cli *cli;
 	enum progress how;       /* never PROGRESS_AUTO */
 	int64_t begun_ms, last_ms;
+	int64_t asked_ms;        /* spent on asking guests to stop, not yet shown */
 	bool line_open;          /* a live line is on the screen */
 	const char *last_what;
 	struct arena *arena;

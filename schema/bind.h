@@ -1,6 +1,6 @@
 /* bind.h - nodes to typed values, by the field tables; and what the stages of reading share.
  *
- * Internal to schema/: spec.c loads, bind.c fills, check.c judges.
+ * Internal to schema/: spec.c loads, bind.c and bind_field.c fill, check.c judges.
  */
 #pragma once
 
@@ -26,6 +26,8 @@ struct load {
 	struct map names[KIND_N]; /* per kind of noun: name -> struct spec_head */
 	VEC(struct ref) refs; /* those whose object was not met yet when they were read */
 	size_t objects;
+	/* diags->n and ->errors before those that may be taken back */
+	size_t certain, certain_errors;
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };
@@ -35,6 +37,26 @@ struct load {
 
 /* Read one file into the spec. Mistakes become diagnostics; what can be read is read. */
 void bind_source(struct load *l, struct source *src);
+
+/* One object while it is filled. */
+struct binding {
+	struct load *l;
+	struct source *src;
+	const struct noun *noun;
+	struct spec_head *head; /* the first member of its *_spec */
+};
+
+/* Read the fields below prefix ("" or "disk.") out of a map. schema/bind_field.c */
+void bind_fields(struct binding *b, const char *prefix, const struct yaml_node *map);
+
+static inline struct pos bind_place(const struct source *src, const struct yaml_node *n)
+{
+	return (struct pos){src->name, n->line, n->col};
+}
+
+#define BIND_ERROR(l, src, node, ...)                                                              \
+	source_diag((l)->a, (src), (l)->diags, SEVERITY_ERROR, bind_place((src), (node)),          \
+		__VA_ARGS__)
 
 /* What no driver does yet is refused by name: whether key below a noun (NULL: the top of the spec)
  * and prefix ("vsock.") is such a field. */

@@ -17,9 +17,9 @@
 #define SHOWN 60
 /* command and env travel in the boot record (drivers/guest/proto.h), at most 1 MiB of JSON together
  * with what the image adds; a byte can become two there. */
-#define WORKLOAD_MAX (256u * 1024)
+#define WORKLOAD_MAX ((size_t)256 * 1024)
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static bool is_name(const char *s)
 {
@@ -60,7 +60,7 @@ static void check_name(struct load *l, const struct spec_head *h)
 		diag_hint(l->a, d, "1 to %d of a-z, 0-9 and -, no - at the ends", NAME_MAX_BYTES);
 }
 
-/* ---- references ---------------------------------------------------------------------------------- */
+/* ---- references ----------------------------------------------------------------------------- */
 
 /* Known names of each kind, gathered once when the first unknown one is met. */
 struct candidates {
@@ -120,7 +120,7 @@ static void check_refs(struct load *l)
 	}
 }
 
-/* ---- cycles -------------------------------------------------------------------------------------- */
+/* ---- cycles --------------------------------------------------------------------------------- */
 
 /* A depth-first walk without recursion: a chain may be as long as the spec has VMs. */
 enum colour { WHITE, ON_PATH, DONE };
@@ -130,13 +130,9 @@ struct walk {
 	uint8_t *colour;     /* per VM */
 	size_t *next;        /* per VM: its dependency to go to next */
 	size_t *path, depth; /* VMs from the root to the one being looked at */
-	struct map index;    /* name -> index + 1 */
+	size_t *numbers;     /* 0, 1, 2 ...: what the map points to */
+	struct map index;    /* name -> its number */
 };
-
-static size_t index_of(const struct walk *w, const char *name)
-{
-	return (size_t)(uintptr_t)map_get(&w->index, name, strlen(name));
-}
 
 static void report_cycle(struct walk *w, size_t target)
 {
@@ -168,7 +164,9 @@ static void push(struct walk *w, size_t i)
 /* Go on with the last VM of the path: deeper, or back. */
 static void step(struct walk *w)
 {
-	size_t i = w->path[w->depth - 1], to;
+	size_t i = w->path[w->depth - 1];
+	const size_t *to;
+	const char *name;
 	const struct strv *deps = &w->l->spec->vms.v[i]->depends_on;
 
 	if (w->next[i] == deps->n) {
@@ -176,13 +174,14 @@ static void step(struct walk *w)
 		w->depth--;
 		return;
 	}
-	to = index_of(w, deps->v[w->next[i]++]);
-	if (!to-- || to == i)
+	name = deps->v[w->next[i]++];
+	to = map_get(&w->index, name, strlen(name));
+	if (!to || *to == i) /* unknown, or itself: said already */
 		return;
-	if (w->colour[to] == ON_PATH)
-		report_cycle(w, to);
-	else if (w->colour[to] == WHITE)
-		push(w, to);
+	if (w->colour[*to] == ON_PATH)
+		report_cycle(w, *to);
+	else if (w->colour[*to] == WHITE)
+		push(w, *to);
 }
 
 static void check_cycles(struct load *l)
@@ -193,10 +192,12 @@ static void check_cycles(struct load *l)
 	w.colour = arena_array(l->a, s->vms.n, sizeof(*w.colour));
 	w.next = arena_array(l->a, s->vms.n, sizeof(*w.next));
 	w.path = arena_array(l->a, s->vms.n, sizeof(*w.path));
+	w.numbers = arena_array(l->a, s->vms.n, sizeof(*w.numbers));
 	for (size_t i = 0; i < s->vms.n; i++) {
 		const char *name = s->vms.v[i]->head.name;
 
-		map_add(l->a, &w.index, name, strlen(name), (void *)(uintptr_t)(i + 1));
+		w.numbers[i] = i;
+		map_add(l->a, &w.index, name, strlen(name), &w.numbers[i]);
 	}
 	for (size_t i = 0; i < s->vms.n && !diags_full(l->diags); i++) {
 		if (w.colour[i] == WHITE)
@@ -206,7 +207,7 @@ static void check_cycles(struct load *l)
 	}
 }
 
-/* ---- context ids ---------------------------------------------------------------------------------- */
+/* ---- context ids ---------------------------------------------------------------------------- */
 
 static int compare_cids(const void *a, const void *b)
 {
@@ -239,7 +240,7 @@ static void check_cids(struct load *l)
 	}
 }
 
-/* ---- rules within one object ------------------------------------------------------------------------ */
+/* ---- rules within one object ---------------------------------------------------------------- */
 
 static void say(struct load *l, const struct spec_head *h, const char *path, const struct err *e)
 {
@@ -272,6 +273,7 @@ static void check_source(struct load *l, const struct image_spec *s)
 
 static void check_platform(struct load *l, const struct image_spec *s)
 {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_.";
 	const char *p = s->platform;
 	size_t arch, variant;
 	struct diag *d;
@@ -280,13 +282,13 @@ static void check_platform(struct load *l, const struct image_spec *s)
 		return;
 	if (!strncmp(p, "linux/", strlen("linux/"))) {
 		p += strlen("linux/");
-		arch = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_");
-		variant = p[arch] == '/' ? strspn(p + arch + 1, "abcdefghijklmnopqrstuvwxyz0123456789.")
-					 : 0;
+		arch = strspn(p, letters);
+		variant = p[arch] == '/' ? strspn(p + arch + 1, letters) : 0;
 		if (arch && !p[arch + (variant ? variant + 1 : 0)])
 			return;
 	}
-	d = load_error(l, field_pos(&s->head, "platform"), "platform: %s is not linux/ARCH[/VARIANT]",
+	d = load_error(l, field_pos(&s->head, "platform"),
+		"platform: %s is not linux/ARCH[/VARIANT]",
 		utf8_quote(l->a, s->platform, SHOWN));
 	diag_hint(l->a, d, "for example linux/amd64");
 }
@@ -306,7 +308,7 @@ static void check_image(struct load *l, const struct image_spec *s)
 	tag = s->oci_layout ? ociref_layout_tag(s->oci_layout, &n) : NULL;
 	if (tag && ociref_check_tag(tag, &e) < 0)
 		say(l, &s->head, "oci_layout", &e);
-	if (digest && s->digest && strcmp(digest, s->digest)) {
+	if (digest && s->digest && strcmp(digest, s->digest) != 0) {
 		struct diag *d = load_error(l, field_pos(&s->head, "digest"),
 			"digest: not the one in oci");
 
@@ -327,7 +329,7 @@ static void check_kernel(struct load *l, const struct kernel_spec *s)
 		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 			struct diag *d;
 
-			if (strncmp(p, ours[i], strlen(ours[i])))
+			if (strncmp(p, ours[i], strlen(ours[i])) != 0)
 				continue;
 			d = load_error(l, field_pos(&s->head, "args"),
 				"args: %s is set by reconcile", ours[i]);
@@ -372,7 +374,7 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 			bytes += strlen(lists[i]->v[k]) + 1;
 	if (bytes > WORKLOAD_MAX)
 		load_error(l, s->command.n ? field_pos(&s->head, "command") : s->head.pos,
-			"command and env are %zu bytes together; at most %u are allowed", bytes,
+			"command and env are %zu bytes together; at most %zu are allowed", bytes,
 			WORKLOAD_MAX);
 }
 

@@ -19,7 +19,7 @@ enum field_type {
 	FIELD_DURATION, /* uint64_t milliseconds; number with a unit: ms s m h */
 	FIELD_STRV,     /* struct strv; list of strings, or one string meaning a list of one */
 	FIELD_ENV,      /* struct strv of NAME=value, sorted; a map NAME: value */
-	FIELD_NAMES,    /* struct strv; names of objects of kind ref in the same spec, as FIELD_STRV */
+	FIELD_NAMES,    /* struct strv; names of objects of kind ref, written as a FIELD_STRV */
 	FIELD_TYPE_N
 };
 
@@ -61,7 +61,7 @@ extern const struct noun noun_image, noun_kernel, noun_vm;
 const struct noun *noun_find(const char *key);
 
 /* The longest element of a list or value of env, and a text that no table bounds closer. */
-#define FIELD_TEXT_MAX (32 * 1024)
+#define FIELD_TEXT_MAX ((size_t)32 * 1024)
 
 /* Parse one text as the value of f and store it in spec. Returns 0, or -1 with what was expected in
  * e (no position: the caller adds it). Strings are copied into a. A FIELD_PATH has to be absolute

@@ -87,7 +87,8 @@ static void put_field(struct out *o, const struct field *f)
 	put_cell(o, f->absent);
 	put_cell(o, f->change == CHANGE_NONE
 			? "none"
-			: arena_printf(o->a, "%s (%s)", change_name(f->change), kind_name(f->feeds)));
+			: arena_printf(o->a, "%s (%s)", change_name(f->change),
+				  kind_name(f->feeds)));
 	put(o, "\n");
 }
 

@@ -57,7 +57,7 @@ static const struct field fields[] = {
 	{.path = "init", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, init), .choices = inits, .dflt = "auto",
 		.absent = "the image's own init if it has one",
-		.help = "who is PID 1: the image's init, or the built-in one that runs the command"},
+		.help = "PID 1: the image's init, or the built-in one that runs the command"},
 	{.path = "command", .type = FIELD_STRV, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, command), .min = 1, .max = 1024,
 		.absent = "Entrypoint and Cmd of the image",

@@ -20,7 +20,8 @@ static size_t min3(size_t a, size_t b, size_t c)
 
 /* One row of the table of optimal string alignment (insertion, deletion, substitution, and two
  * neighbours swapped each cost 1). Returns the least value of the row. */
-static size_t fill_row(const char *a, size_t i, const char *b, size_t nb, size_t rows[3][WORD_MAX + 1])
+static size_t fill_row(const char *a, size_t i, const char *b, size_t nb,
+	size_t rows[3][WORD_MAX + 1])
 {
 	const size_t *before = rows[(i + 1) % 3], *last = rows[(i + 2) % 3];
 	size_t *row = rows[i % 3], least = i;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MARK_EVERY 64
-#define EXCERPT_MAX (64u * 1024)
+#define EXCERPT_MAX ((size_t)64 * 1024)
 
 static bool is_break(char c)
 {
@@ -90,7 +90,7 @@ static size_t plain_length(const char *p, size_t n)
 {
 	size_t i = 1;
 
-	if (*p == '[' || *p == '{')
+	if (strchr("[]{},:", *p)) /* a bracket, or a value that is not there */
 		return 1;
 	while (i < n && !ends_plain(p, n, i))
 		i++;
@@ -226,9 +226,9 @@ int source_open(struct arena *a, struct source *src, const char *name, const cha
 
 	*src = (struct source){.name = start.file, .base = arena_dup(a, base)};
 	if (len > SPEC_BYTES_MAX) {
-		d = diags_add(a, diags, SEVERITY_ERROR, start,
+		diags_add(a, diags, SEVERITY_ERROR, start,
 			"the file is larger than %u MiB, the most that is read",
-			SPEC_BYTES_MAX / 1024 / 1024);
+			(unsigned)(SPEC_BYTES_MAX >> 20));
 		return -1;
 	}
 	if (is_utf16(text, len)) {

@@ -18,8 +18,8 @@ struct source {
 	const char *excerpt;
 };
 
-/* Look at the bytes once: is it a text that YAML may be made of. text is borrowed, name and base are
- * copied. Returns 0, or -1 after one diagnostic when it is too large or not plain UTF-8 text. */
+/* Look at the bytes once: is it a text that YAML may be made of. text is borrowed, name and base
+ * are copied. 0, or -1 after one diagnostic when it is too large or not plain UTF-8 text. */
 int source_open(struct arena *a, struct source *src, const char *name, const char *base,
 	const char *text, size_t len, struct diags *diags);
 

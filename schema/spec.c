@@ -1,8 +1,8 @@
 /* spec.c - from files to a checked spec.
  *
- * Every file is read and bound; then the rules that need all of it are judged. A file that cannot be
- * parsed ends neither the reading of the others nor the judging of what is there, but what is not
- * there is then not held against the spec.
+ * Every file is read and bound; then the rules that need all of it are judged. A file that cannot
+ * be parsed ends neither the reading of the others nor the judging of what is there, but what is
+ * not there is then not held against the spec.
  */
 #include "schema/spec.h"
 
@@ -18,8 +18,9 @@
 
 #define STDIN_PATH "-"
 #define STDIN_NAME "<stdin>"
+#define STDIN_ROOM ((size_t)64 * 1024) /* at first */
 
-/* ---- texts ----------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 static void add_text(struct load *l, const char *name, const char *base, const char *text,
 	size_t len)
@@ -46,11 +47,12 @@ static void check_says_something(struct load *l)
 	if (l->incomplete || l->diags->errors || l->seen[KIND_VM])
 		return;
 	d = diags_add(l->a, l->diags, nothing ? SEVERITY_ERROR : SEVERITY_WARNING, start,
-		nothing ? "the spec has neither images, kernels nor vms" : "the spec has no \"vms\"");
+		nothing ? "the spec has neither images, kernels nor vms"
+			: "the spec has no \"vms\"");
 	diag_hint(l->a, d, "if no VM is meant, write vms: {}");
 }
 
-/* ---- diagnostics in the order of the text ------------------------------------------------------ */
+/* ---- diagnostics in the order of the text --------------------------------------------------- */
 
 struct sorted {
 	size_t source, index;
@@ -92,7 +94,7 @@ static void sort_diags(struct load *l, size_t start)
 		l->diags->v[start + i] = s[i].diag;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static int fail(struct load *l, size_t errors, struct err *e)
 {
@@ -142,11 +144,11 @@ int spec_parse(struct arena *a, const char *name, const char *base, const char *
 	return finish(&l, first, errors, out, e);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static int read_stdin(struct arena *a, char **text, size_t *len, struct err *e)
 {
-	size_t room = 64 * 1024, n = 0;
+	size_t room = STDIN_ROOM, n = 0;
 	char *buf = arena_alloc(a, room);
 
 	for (;;) {
@@ -161,8 +163,9 @@ static int read_stdin(struct arena *a, char **text, size_t *len, struct err *e)
 		if (!got)
 			break;
 		if (n > SPEC_BYTES_MAX)
-			return err_set(e, ERR_SPEC, "standard input is larger than %u MiB, "
-				"the most that is read", SPEC_BYTES_MAX / 1024 / 1024);
+			return err_set(e, ERR_SPEC,
+				"standard input is larger than %u MiB, the most that is read",
+				(unsigned)(SPEC_BYTES_MAX >> 20));
 		if (n == room) {
 			char *bigger = arena_alloc(a, room * 2);
 
@@ -204,16 +207,16 @@ static int read_path(struct arena *a, const char *path, char **text, size_t *len
 		e->kind = ERR_NOINPUT;
 	else if (e && e->kind == ERR_LIMIT)
 		err_set(e, ERR_SPEC, "%.200s: is larger than %u MiB, the most that is read", path,
-			SPEC_BYTES_MAX / 1024 / 1024);
+			(unsigned)(SPEC_BYTES_MAX >> 20));
 	return -1;
 }
 
 static int add_file(struct load *l, const char *path, struct err *e)
 {
 	bool is_stdin = !strcmp(path, STDIN_PATH);
-	const char *name = is_stdin ? STDIN_NAME : path, *base;
-	char *text;
-	size_t len;
+	const char *name = is_stdin ? STDIN_NAME : path, *base = NULL;
+	char *text = NULL;
+	size_t len = 0;
 
 	if (source_index(l, name))
 		return err_set(e, ERR_USAGE, "%s: is given twice", name);

@@ -28,7 +28,7 @@ struct diags {
 };
 
 /* Bounds on a spec; beyond them reading stops with one diagnostic. */
-#define SPEC_BYTES_MAX (64u * 1024 * 1024)
+#define SPEC_BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define SPEC_DEPTH_MAX 16
 #define SPEC_DIAGS_MAX 1000
 

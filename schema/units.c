@@ -54,7 +54,7 @@ static int parse_exact(const char *text, const struct unit *units, uint64_t *out
 	if (p == text)
 		return 1;
 	for (size_t i = 0; i < N_UNITS; i++) {
-		if (strcmp(p, units[i].name))
+		if (strcmp(p, units[i].name) != 0)
 			continue;
 		if (!fits || __builtin_mul_overflow(number, units[i].factor, out) ||
 			*out > INT64_MAX)
@@ -167,6 +167,9 @@ int size_parse(const char *text, uint64_t *bytes, struct err *e)
 	if (guess(text, guess_size_unit, &meant) && meant % KIB == 0) {
 		print_exact(meant, size_units, "", hint);
 		err_hint(e, "did you mean %s?", hint);
+	} else if (*text > '0' && *text <= '9' && strlen(text) < 10 &&
+		   !text[strspn(text, "0123456789")]) {
+		err_hint(e, "add a unit, such as %sMiB", text);
 	}
 	return -1;
 }

@@ -35,8 +35,7 @@ static int check_line(const char *text, struct err *e)
 	return 0;
 }
 
-int value_parse_string(struct arena *a, const struct field *f, const char *text, void *at,
-	struct err *e)
+static int check_string(const struct field *f, const char *text, struct err *e)
 {
 	size_t n = strlen(text);
 
@@ -48,7 +47,13 @@ int value_parse_string(struct arena *a, const struct field *f, const char *text,
 	if ((int64_t)n > f->max)
 		return err_set(e, ERR_SPEC, "%zu bytes long; at most %lld are allowed", n,
 			(long long)f->max);
-	if (check_line(text, e) < 0)
+	return check_line(text, e);
+}
+
+int value_parse_string(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e)
+{
+	if (check_string(f, text, e) < 0)
 		return -1;
 	*(const char **)at = arena_dup(a, text);
 	return 0;
@@ -84,12 +89,13 @@ int value_parse_path(struct arena *a, const struct field *f, const char *text, v
 	struct err *e)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	char *path = NULL;
+	char *path;
 
 	if (*text && *text != '/')
 		return err_set(e, ERR_SPEC, "the path %s is not absolute", SHOW(text));
-	if (value_parse_string(a, f, text, &path, e) < 0)
+	if (check_string(f, text, e) < 0)
 		return -1;
+	path = arena_dup(a, text);
 	tidy_path(path);
 	*(const char **)at = path;
 	return 0;
@@ -102,7 +108,7 @@ int value_parse_digest(struct arena *a, const struct field *f, const char *text,
 	const char *hex = text + strlen("sha256:");
 
 	(void)f;
-	if (strncmp(text, "sha256:", strlen("sha256:")) || strlen(hex) != DIGEST_HEX ||
+	if (strncmp(text, "sha256:", strlen("sha256:")) != 0 || strlen(hex) != DIGEST_HEX ||
 		strspn(hex, "0123456789abcdef") != DIGEST_HEX)
 		return err_set(e, ERR_SPEC, "%s is not sha256: and 64 lower-case hex digits",
 			SHOW(text));
@@ -201,7 +207,7 @@ static bool is_decimal(const char *text)
 	return n && !text[n] && (text[0] != '0' || n == 1);
 }
 
-/* A number as a YAML 1.2 float or negative integer: for saying "out of range" instead of "no number". */
+/* A negative number: out of range, rather than no number. */
 static bool is_negative(const char *text)
 {
 	return *text == '-' && is_decimal(text + 1);
@@ -223,8 +229,8 @@ int value_parse_u32(struct arena *a, const struct field *f, const char *text, vo
 	if (*text != '-' && strlen(text) < 19)
 		v = strtoull(text, NULL, 10);
 	if (v < (uint64_t)f->min || v > (uint64_t)f->max)
-		return err_set(e, ERR_SPEC, "must be from %lld to %lld, not %.40s%s", (long long)f->min,
-			(long long)f->max, text, strlen(text) > SHOWN ? "..." : "");
+		return err_set(e, ERR_SPEC, "must be from %lld to %lld, not %.40s%s",
+			(long long)f->min, (long long)f->max, text, strlen(text) > SHOWN ? "..." : "");
 	*(uint32_t *)at = (uint32_t)v;
 	return 0;
 }

@@ -36,5 +36,8 @@ const char *value_print_list(struct arena *a, const struct field *f, const void 
 /* Append to a list; its elements are checked. */
 int value_append(struct arena *a, const struct field *f, struct strv *list, const char *text,
 	struct err *e);
+/* Whether key may name a variable. value_append_env asks it too. */
+int value_check_env_name(const char *key, struct err *e);
+
 int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
 	struct err *e);

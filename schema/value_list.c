@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define ROOM_MIN 4
+#define NAME_BYTES_MAX 63
+#define ENV_NAME_MAX 255
 #define SHOWN 40
 
 /* Elements that an array has room for when n are in it, with the NULL behind them. */
@@ -44,7 +46,7 @@ static int check_lines(const char *text, struct err *e)
 	size_t n = strlen(text);
 
 	if (n > FIELD_TEXT_MAX)
-		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %d are allowed", n,
+		return err_set(e, ERR_SPEC, "a text of %zu bytes; at most %zu are allowed", n,
 			FIELD_TEXT_MAX);
 	for (size_t at = utf8_ascii_run(text); at < n;) {
 		uint32_t cp;
@@ -59,21 +61,27 @@ static int check_lines(const char *text, struct err *e)
 	return 0;
 }
 
-static int check_name(const char *text, struct err *e)
+static int check_name(const struct strv *list, const char *text, struct err *e)
 {
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	size_t n = strlen(text);
 
 	if (!n)
 		return err_set(e, ERR_SPEC, "an empty name");
-	if (n > 63)
-		return err_set(e, ERR_SPEC, "a name of %zu bytes; at most 63 are allowed", n);
+	if (n > NAME_BYTES_MAX)
+		return err_set(e, ERR_SPEC, "a name of %zu bytes; at most %d are allowed", n,
+			NAME_BYTES_MAX);
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->v[i], text))
+			return err_set(e, ERR_SPEC, "%s is given twice",
+				utf8_quote(&scratch, text, SHOWN));
 	return 0;
 }
 
 int value_append(struct arena *a, const struct field *f, struct strv *list, const char *text,
 	struct err *e)
 {
-	if (f->type == FIELD_NAMES && check_name(text, e) < 0)
+	if (f->type == FIELD_NAMES && check_name(list, text, e) < 0)
 		return -1;
 	if (check_lines(text, e) < 0)
 		return -1;
@@ -83,10 +91,10 @@ int value_append(struct arena *a, const struct field *f, struct strv *list, cons
 
 static bool is_env_name(const char *key)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-	static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
 
-	return *key && strchr(letters, *key) && !key[strspn(key, more)];
+	return *key && !strchr("0123456789.-", *key) && !key[strspn(key, letters)];
 }
 
 /* Compare "NAME=..." with a name. */
@@ -120,21 +128,28 @@ static const char *join_env(struct arena *a, const char *key, size_t n, const ch
 
 	memcpy(entry, key, n);
 	entry[n] = '=';
-	memcpy(entry + n + 1, text, len);
+	memcpy(entry + n + 1, text, len + 1);
 	return entry;
+}
+
+int value_check_env_name(const char *key, struct err *e)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+
+	if (is_env_name(key) && strlen(key) <= ENV_NAME_MAX)
+		return 0;
+	err_set(e, ERR_SPEC, "%s is not a name of a variable", utf8_quote(&scratch, key, SHOWN));
+	return err_hint(e, "letters, digits, _ . and -, at most %d, no digit in front",
+		ENV_NAME_MAX);
 }
 
 int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
 	struct err *e)
 {
-	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	size_t at, n = strlen(key);
 
-	if (!is_env_name(key) || n > 255) {
-		err_set(e, ERR_SPEC, "%s is not a name of a variable",
-			utf8_quote(&scratch, key, SHOWN));
-		return err_hint(e, "letters, digits, _ . and -, at most 255, no digit in front");
-	}
+	if (value_check_env_name(key, e) < 0)
+		return -1;
 	if (check_lines(text, e) < 0)
 		return -1;
 	at = place_env(list, key);

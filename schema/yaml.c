@@ -1,8 +1,9 @@
 /* yaml.c - libyaml's events to a tree of nodes.
  *
  * Nothing here recurses and nothing is expanded, so the cost is linear in the bytes whatever they
- * are. With a sink an entry is handed over as soon as its value is complete, and its nodes go. libyaml reads as it is asked: when this file stops at the first alias or at the depth bound,
- * the rest of a hostile file was never looked at.
+ * are. libyaml reads as it is asked: when this file stops at the first alias or at the depth bound,
+ * the rest of a hostile file was never looked at. With a sink an entry is handed over as soon as
+ * its value is complete, and its nodes go.
  */
 #include "schema/yaml.h"
 
@@ -90,7 +91,7 @@ static struct pos node_pos(const struct builder *b, const struct yaml_node *n)
 #define COMPLAIN(b, pos, ...)                                                                      \
 	source_diag((b)->a, (b)->src, (b)->diags, SEVERITY_ERROR, (pos), __VA_ARGS__)
 
-/* ---- libyaml's own complaints, in words that help ----------------------------------------- */
+/* ---- libyaml's own complaints, in words that help ------------------------------------------- */
 
 static const struct {
 	const char *problem, *says, *hint;
@@ -136,7 +137,7 @@ static int complain_syntax(struct builder *b, const yaml_parser_t *p)
 	struct diag *d;
 
 	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
-		if (strcmp(problem, problems[i].problem))
+		if (strcmp(problem, problems[i].problem) != 0)
 			continue;
 		d = COMPLAIN(b, pos, "%s", problems[i].says);
 		d->hint = problems[i].hint;
@@ -153,7 +154,7 @@ static int complain_syntax(struct builder *b, const yaml_parser_t *p)
 	return -1;
 }
 
-/* ---- building ------------------------------------------------------------------------------ */
+/* ---- building ------------------------------------------------------------------------------- */
 
 static struct yaml_node *new_node(struct builder *b, enum yaml_type type, const yaml_mark_t *m)
 {
@@ -267,13 +268,19 @@ static int place(struct builder *b, struct yaml_node *n)
 
 static void check_tag(struct builder *b, struct yaml_node *n, const yaml_char_t *tag)
 {
+	static const char core[] = "tag:yaml.org,2002:"; /* what "!!" stands for */
+	const char *name = (const char *)tag, *marks = "";
 	struct diag *d;
 
 	if (!tag)
 		return;
 	n->bad = true;
+	if (!strncmp(name, core, strlen(core))) {
+		name += strlen(core);
+		marks = "!!";
+	}
 	d = COMPLAIN(b, node_pos(b, n), "the tag %s is not supported",
-		utf8_quote(b->a, (const char *)tag, KEY_SHOWN));
+		utf8_quote(b->a, arena_printf(b->a, "%s%s", marks, name), KEY_SHOWN));
 	diag_hint(b->a, d, "leave it out: each field knows its type");
 }
 
@@ -296,7 +303,7 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
 	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	n->text = "";
 	if (len > YAML_TEXT_MAX) {
-		COMPLAIN(b, node_pos(b, n), "a text of %zu bytes; at most %u are allowed", len,
+		COMPLAIN(b, node_pos(b, n), "a text of %zu bytes; at most %zu are allowed", len,
 			YAML_TEXT_MAX);
 		n->bad = true;
 	} else if (memchr(text, '\0', len)) {

@@ -25,19 +25,19 @@ struct yaml_node {
 #define YAML_NODES_MAX 2000000u
 
 /* The longest single text. */
-#define YAML_TEXT_MAX (64u * 1024)
+#define YAML_TEXT_MAX ((size_t)64 * 1024)
 
-/* Who wants the entries of the maps at the top (vms: NAME: ...) one by one, as soon as each has been
- * read: key is the entry, top the key above it. What is below key is gone when entry returns, so
+/* Who wants the entries of the maps at the top (vms: NAME: ...) one by one, as soon as each has
+ * been read: key is the entry, top the key above it. What is below key is gone when entry returns, so
  * that a long file needs no more memory than its longest entry; key and its text stay. */
 struct yaml_sink {
 	void (*entry)(void *arg, const struct yaml_node *top, const struct yaml_node *key);
 	void *arg;
 };
 
-/* Read src. sink may be NULL: the whole tree stays then. 0 with *root when all of it was read: there
- * may be diagnostics nevertheless (a key given twice, a tag). -1 after a diagnostic when reading had
- * to stop: nothing is known then about the rest of the file. */
+/* Read src. sink may be NULL: the whole tree stays then. 0 with *root when all of it was read:
+ * there may be diagnostics nevertheless (a key given twice, a tag). -1 after a diagnostic when
+ * reading had to stop: nothing is known then about the rest of the file. */
 int yaml_parse(struct arena *a, struct source *src, struct diags *diags,
 	const struct yaml_sink *sink, struct yaml_node **root);
 

@@ -23,7 +23,8 @@ ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/
 
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 60
-RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) TEST_JOBS=$(TEST_JOBS) tests/run
+RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) \
+	RECONCILE_TEST_KERNEL=$(abspath build/test-assets/kernel/vmlinuz) TEST_JOBS=$(TEST_JOBS) tests/run
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
 	$(call say,LD,$@)
@@ -40,11 +41,14 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),
 # The guest program's folder as the host's compiler sees it: its unit tests link nothing but this,
 # and the agent's protocol is tested on a Unix socket, with the sanitizers where FLAVOUR says so.
 $(B)/libinside.a: $(call room,drivers/guest/inside)
-INSIDE_T := $(patsubst %,$(B)/tests/unit/test_%,jsonlite base64 boot passwd hostfiles netaddr signame \
-	grow)
+INSIDE_T := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_inside_*.c))
 $(INSIDE_T): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libinside.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka
+$(B)/tests/fuzz/fuzz_jsonlite: $(B)/tests/fuzz/fuzz_jsonlite.o \
+		$(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(B)/libinside.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ $^
 $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/libinside.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -64,6 +68,7 @@ fuzzers: $(FUZZ)
 
 # The programs that a check runs. Two makes, since one make knows one flavour.
 check-build:
+	$(Q)mkdir -p build/test-assets && contrib/kernel-fetch build/test-assets/kernel >/dev/null
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release all unit helpers
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan all unit helpers fuzzers
 

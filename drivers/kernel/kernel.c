@@ -85,7 +85,7 @@ static int ask_worker(struct host *h, const struct kernel_spec *k, const char *i
 {
 	_cleanup_json_ json_t *request = json_object();
 	const struct worker_task task = {
-		.program_dir = h->program_dir, .verb = "kernel", .request = request,
+		.program_dir = h->program_dir, .verb = "kernel-make", .request = request, .lock_fd = h->lock_fd,
 		.cancel = h->cancel,
 	};
 

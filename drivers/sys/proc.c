@@ -44,6 +44,21 @@ static int child_stdio(const struct proc_spec *s)
 	for (int i = 0; i < 3; i++)
 		if (dup2(from[i], i) < 0)
 			return -1;
+	/* Last: descriptor 3 may have been one of the sources. dup3 refuses equal numbers, and then
+	 * the flag has to go. */
+	if (s->keep_fd == 3)
+		return fcntl(3, F_SETFD, 0);
+	return s->keep_fd > 2 ? dup2(s->keep_fd, 3) : 0;
+}
+
+/* The kernel's promise holds from this call on; a parent that died before is noticed by the change
+ * of our parent (prctl(2), PR_SET_PDEATHSIG). The promise survives execve. */
+static int child_follow(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -1;
+	if (getppid() != parent)
+		_exit(126);
 	return 0;
 }
 
@@ -60,13 +75,15 @@ static void child_signals(bool ignore_xfsz)
 }
 
 /* Runs in the child. Returns only to report errno of what failed. */
-static void child_exec(const struct proc_spec *s)
+static void child_exec(const struct proc_spec *s, pid_t parent)
 {
 	static const char *const empty[] = {NULL};
 	const struct rlimit fsize = {s->file_size_max, s->file_size_max};
 
 	child_signals(s->file_size_max != 0);
 	umask(077);
+	if (s->dies_with_us && child_follow(parent) < 0)
+		return;
 	if (s->detach && setsid() < 0)
 		return;
 	if (s->cwd_fd >= 0 ? fchdir(s->cwd_fd) < 0 : chdir("/") < 0)
@@ -78,13 +95,14 @@ static void child_exec(const struct proc_spec *s)
 	execve(s->path, (char *const *)s->argv, (char *const *)(s->envp ? s->envp : empty));
 }
 
-static _Noreturn void child(const struct proc_spec *s, int report)
+static _Noreturn void child(const struct proc_spec *s, pid_t parent, int report)
 {
 	int errnum;
 
-	/* Out of the way of 0, 1 and 2: our own may have been closed, and then it is one of them. */
-	report = fcntl(report, F_DUPFD_CLOEXEC, 3);
-	child_exec(s);
+	/* Out of the way of 0, 1 and 2 (our own may have been closed, and then it is one of them)
+	 * and of 3, which may be given to the child. */
+	report = fcntl(report, F_DUPFD_CLOEXEC, 4);
+	child_exec(s, parent);
 	errnum = errno;
 	if (write(report, &errnum, sizeof(errnum)) < 0)
 		_exit(126);
@@ -118,6 +136,7 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 {
 	_cleanup_fd_ int report_r = -1, report_w = -1, handle = -1;
 	int pipefd[2], errnum = 0;
+	const pid_t parent = getpid();
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
@@ -128,7 +147,7 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	if (pid < 0)
 		return err_sys(e, errno, "cannot start %s", spec->path);
 	if (!pid)
-		child(spec, report_w);
+		child(spec, parent, report_w);
 	fd_close(&report_w);
 	/* The child is ours and not reaped yet: its pid cannot be somebody else's. */
 	handle = sys_pidfd_open(pid);

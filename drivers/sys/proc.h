@@ -28,6 +28,8 @@ struct proc_spec {
 	const char *const *envp;    /* NULL-terminated; NULL: empty environment */
 	int cwd_fd;                 /* folder to run in; -1: "/" */
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null; borrowed */
+	int keep_fd;                /* above 2: the child has this too, as descriptor 3 */
+	bool dies_with_us;          /* the kernel kills it when the thread that started it ends */
 	bool detach;                /* own session: it outlives us and gets none of our signals */
 	uint64_t file_size_max;     /* RLIMIT_FSIZE with SIGXFSZ ignored; 0: as inherited */
 };

@@ -12,7 +12,9 @@
  *	            {"error": {"kind": "remote", "msg": "...", "hint": "..."}}
  *	stderr    ours
  *
- * The worker dies with us (PR_SET_PDEATHSIG) and is killed when the task is cancelled.
+ * The worker dies with us (PR_SET_PDEATHSIG) and is killed when the task is cancelled. It inherits
+ * the lock of the state directory as descriptor 3: when we are killed, the lock is free only after
+ * the worker is dead too, and no two workers ever write to the same temporary file.
  */
 #pragma once
 
@@ -24,6 +26,7 @@ struct worker_task {
 	const char *program_dir;             /* folder of reconcile-worker */
 	const char *verb;
 	const json_t *request;
+	int lock_fd;                         /* of the state directory; below 3: none is held */
 	const volatile sig_atomic_t *cancel; /* may be NULL */
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total); /* may be NULL */
 	void *progress_arg;

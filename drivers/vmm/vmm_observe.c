@@ -65,10 +65,33 @@ static void find_ending(struct host *h, const struct view *v, const struct proc_
 		end->text = "the host was rebooted";
 }
 
+struct policy {
+	bool running;
+	uint32_t restart;
+};
+
+/* What is wanted of it: by the spec, or by what was last applied when only a look is taken. */
+static struct policy policy_of(const struct view *v)
+{
+	const struct vm_spec *spec = view_spec(v);
+	const char *running, *restart;
+
+	if (spec)
+		return (struct policy){spec->running, spec->restart};
+	running = kvs_get(&v->record->fields, "running");
+	restart = kvs_get(&v->record->fields, "restart");
+	return (struct policy){
+		.running = !running || !strcmp(running, "true"),
+		.restart = restart && !strcmp(restart, "never") ? RESTART_NEVER
+			: restart && !strcmp(restart, "always") ? RESTART_ALWAYS
+								: RESTART_ON_FAILURE,
+	};
+}
+
 /* It was started and its VMM is dead. */
 static void judge_dead(struct host *h, struct view *v, const struct proc_id *id)
 {
-	const struct vm_spec *spec = view_spec(v);
+	const struct policy policy = policy_of(v);
 	struct observed *o = &v->observed;
 	struct ending end;
 
@@ -76,14 +99,16 @@ static void judge_dead(struct host *h, struct view *v, const struct proc_id *id)
 	find_ending(h, v, id, &end);
 	o->seen = SEEN_SAME;
 	kvs_set(h->arena, &o->facts, "exit", end.text);
-	if (!spec || !spec->running)
+	if (!policy.running)
 		return;
-	if (!stays_ended(&end, spec->restart)) {
+	o->finished = stays_ended(&end, policy.restart);
+	if (!v->object)
+		return;
+	if (!o->finished) {
 		drifted(o, arena_printf(h->arena, "VMM process %d is gone (%s)", (int)id->pid,
 			end.text));
 		return;
 	}
-	o->finished = true;
 	if (end.kind != ENDING_POWEROFF && (end.kind != ENDING_EXIT || end.code))
 		o->reason = end.text;
 }

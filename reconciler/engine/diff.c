@@ -240,3 +240,16 @@ void diff_raise(struct arena *a, struct delta *c, enum change cost, const char *
 	c->verdict = by_cost(c->cost);
 	c->tier = by_tier(c->cost, c->tier);
 }
+
+void diff_block(struct arena *a, struct delta *c, const char *text, struct pos pos)
+{
+	struct reason *r;
+
+	if (c->verdict == VERDICT_NONE)
+		return;
+	r = add_reason(a, c, CHANGE_NONE);
+	r->text = text;
+	r->pos = pos;
+	c->verdict = VERDICT_CONFLICT;
+	c->tier = TIER_SAFE;
+}

@@ -55,3 +55,7 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
  * anew). Turns VERDICT_NONE, LIVE and ADOPT into RESTART or REPLACE as the cost says. */
 void diff_raise(struct arena *a, struct delta *c, enum change cost, const char *text,
 	struct pos pos);
+
+/* Turn a change into a conflict, for a reason found later: what it needs is in conflict. A delta
+ * that asks for nothing (VERDICT_NONE) stays as it is. */
+void diff_block(struct arena *a, struct delta *c, const char *text, struct pos pos);

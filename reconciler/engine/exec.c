@@ -138,6 +138,14 @@ static void settle_rows(struct run *r)
 	}
 }
 
+static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit", "accel"};
+
+static void drop_process_facts(struct run *r, uint32_t view)
+{
+	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
+		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
+}
+
 /* What the row says while the step is on its way. New fields and names are written only by the
  * step that makes the object: before it the old ones still describe what is there. */
 static void mark_intent(struct run *r, const struct plan_step *s)
@@ -155,6 +163,8 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 		set_state(r, s->view, RECORD_MAKING, rec->reason);
 		return;
 	}
+	if (s->step.op == STEP_START) /* what an earlier process was is over */
+		drop_process_facts(r, s->view);
 	apply_spec(r, s->view);
 	kvs_merge(r->a, &rec->facts, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
@@ -281,7 +291,7 @@ static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct 
 		return -1;
 	if ((first && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
-		write_rows(r, e) < 0) {
+		write_rows(r, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
 		store_rollback(store);
 		return -1;
 	}
@@ -314,6 +324,26 @@ static bool is_unmet(enum step_state s)
 	return s == STEP_FAILED || s == STEP_SKIPPED || s == STEP_UNDONE || s == STEP_NOT_READY;
 }
 
+/* A failure before a VM could be started leaves its reason at the VM, where people look for it, with
+ * a row that keeps the VM's identity. */
+static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
+{
+	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
+	bool before = s->step.kind == KIND_DISK ||
+		(s->step.kind == KIND_VM && s->step.op == STEP_START);
+	uint32_t i;
+
+	if (!before || !vm || !vm->object)
+		return;
+	i = (uint32_t)(vm - r->x->plan->views->v);
+	if (r->x->plan->deltas[i].verdict == VERDICT_NONE)
+		return;
+	if (!vm->record && !r->records[i].where)
+		apply_spec(r, i);
+	if (r->records[i].state != RECORD_FAILED || !r->touched[i])
+		set_failed(r, i, why);
+}
+
 /* Mark steps of this level that need something that did not come to be. */
 static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 {
@@ -330,6 +360,7 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 		r->x->skipped++;
 		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
 			step_op_name(on->op), kind_name(on->kind), on->name);
+		blame_vm(r, step_at(r, n->from), res->err.msg);
 	}
 }
 
@@ -343,14 +374,6 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 		return handles_write(h->state_fd, h->instance, s->step.name,
 			&r->records[s->view].facts, e);
 	return handles_remove(h->state_fd, s->step.name, e);
-}
-
-static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit"};
-
-static void drop_process_facts(struct run *r, uint32_t view)
-{
-	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
-		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
 }
 
 /* Stopping was all that the spec asked for: the row is as it should be. */
@@ -439,22 +462,6 @@ static void undo_change(struct run *r, uint32_t failed)
 			undo_one(r, i, why);
 		else
 			note_outcome(r, i, "failed", why);
-	}
-}
-
-/* A failure leaves the reason at the VM, where people look for it. */
-static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
-{
-	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
-	uint32_t i;
-
-	if (s->step.kind != KIND_DISK || !vm)
-		return;
-	i = (uint32_t)(vm - r->x->plan->views->v);
-	if (vm->object && r->x->plan->deltas[i].verdict != VERDICT_NONE) {
-		if (!vm->record)
-			apply_spec(r, i);
-		set_failed(r, i, why);
 	}
 }
 

@@ -128,7 +128,7 @@ int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_m
 	char boot_id[PROC_BOOT_ID_MAX];
 	bool own_place;
 
-	*out = (struct home){.lock_fd = -1, .host = {.arena = a, .state_fd = -1, .run_fd = -1}};
+	*out = (struct home){.host = {.arena = a, .state_fd = -1, .run_fd = -1, .lock_fd = -1}};
 	h->cancel = cancel;
 	own_place = state_dir || getenv(places[0].env);
 	h->state_dir = state_dir ? state_dir : find_place(a, &places[0]);
@@ -153,7 +153,7 @@ int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_m
 	h->boot_id = arena_dup(a, boot_id);
 	h->instance = instance_of(a, h->state_dir);
 	h->program_dir = program_dir(a);
-	if (write && lock_take(h->state_fd, "reconcile", wait_ms, cancel, &out->lock_fd, e) < 0)
+	if (write && lock_take(h->state_fd, "reconcile", wait_ms, cancel, &h->lock_fd, e) < 0)
 		goto fail;
 	return 0;
 fail:
@@ -165,5 +165,5 @@ void home_close(struct home *h)
 {
 	fd_close(&h->host.state_fd);
 	fd_close(&h->host.run_fd);
-	fd_close(&h->lock_fd);
+	fd_close(&h->host.lock_fd);
 }

@@ -12,7 +12,6 @@
 
 struct home {
 	struct host host; /* what drivers get; arena, cancel and progress are set by the pass */
-	int lock_fd;      /* -1: not locked */
 };
 
 /* Find the folders. write: make what is missing (0700) and take the lock, waiting at most wait_ms;

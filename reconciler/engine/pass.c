@@ -176,7 +176,7 @@ int pass_look(struct pass *p, struct err *e)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
-	p->home.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
+	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
 	if (home_open(p->a, p->state_dir, p->write, p->lock_wait_ms, p->cancel, &p->home, e) < 0)
 		return -1;
 	if (load(p, e) < 0)

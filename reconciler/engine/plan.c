@@ -93,22 +93,33 @@ static const struct kvs *dep_facts(const struct naming *in, enum kind kind, cons
 
 /* ---- deltas ------------------------------------------------------------------------------- */
 
-/* A VM whose disk is changed has to be off meanwhile. */
+/* A VM whose disk is changed has to be off meanwhile; what needs something that cannot be had
+ * cannot be had either. */
+static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, const struct delta *on)
+{
+	bool changes = on->verdict == VERDICT_CREATE || on->verdict == VERDICT_RESTART ||
+		on->verdict == VERDICT_REPLACE;
+	struct delta *self = &p->plan->deltas[i];
+
+	if (on->verdict == VERDICT_CONFLICT)
+		diff_block(p->a, self, arena_printf(p->a, "%s/%s is in conflict", kind_name(d->kind),
+			d->name), d->pos);
+	else if (d->kind == KIND_DISK && changes && self->view->record)
+		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
+			kind_name(d->kind), d->name), d->pos);
+}
+
 static void raise_dependents(struct planner *p, uint32_t i)
 {
-	const struct view *v = &p->views->v[i];
+	const struct object *o = p->views->v[i].object;
 
-	if (!v->object || !v->record)
+	if (!o)
 		return;
-	vec_each(d, &v->object->deps) {
-		uint32_t on = d->kind == KIND_DISK ? find(p, d->kind, d->name) : NONE;
-		enum verdict verdict = on == NONE ? VERDICT_NONE : p->plan->deltas[on].verdict;
+	vec_each(d, &o->deps) {
+		uint32_t on = d->kind == KIND_VM ? NONE : find(p, d->kind, d->name);
 
-		if (verdict == VERDICT_CREATE || verdict == VERDICT_RESTART ||
-			verdict == VERDICT_REPLACE)
-			diff_raise(p->a, &p->plan->deltas[i], d->change,
-				arena_printf(p->a, "%s/%s changes while it is off", kind_name(d->kind),
-					d->name), d->pos);
+		if (on != NONE)
+			raise_for_dep(p, i, d, &p->plan->deltas[on]);
 	}
 }
 

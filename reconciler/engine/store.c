@@ -501,6 +501,12 @@ int store_release(struct store *s, const char *pool, const char *owner, struct e
 	return step_done(s, st, "cannot give a lease back", e);
 }
 
+int store_drop_unused_leases(struct store *s, struct err *e)
+{
+	return run(s, "DELETE FROM lease WHERE owner LIKE 'vm/%' AND substr(owner, 4) NOT IN"
+		      " (SELECT name FROM object WHERE kind = 'vm')", "cannot give leases back", e);
+}
+
 int store_intent(struct store *s, const char *pass, const struct step *step, int64_t *id,
 	struct err *e)
 {

@@ -75,6 +75,10 @@ int store_forget(struct store *s, enum kind kind, const char *name, const char *
 int store_lease(struct store *s, const struct lease *l, struct err *e);
 int store_release(struct store *s, const char *pool, const char *owner, struct err *e);
 
+/* Give back identities of VMs that have no row: a pass that died between taking an identity and
+ * writing the row left them. Only at the end of a pass, under the lock. */
+int store_drop_unused_leases(struct store *s, struct err *e);
+
 /* Journal. */
 int store_intent(struct store *s, const char *pass, const struct step *step, int64_t *id,
 	struct err *e);

@@ -1,7 +1,7 @@
 /* map.c - open addressing with linear probing, at most three quarters full.
  *
- * The hash starts from a seed that depends on where the map lies in memory. Who writes a spec cannot
- * know it, so he cannot choose keys that all fall into one place.
+ * The hash starts from a seed that depends on where the map lies in memory. Who writes a spec does
+ * not know it, so nobody can choose keys that all fall into one place.
  */
 #include "schema/base/map.h"
 

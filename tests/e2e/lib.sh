@@ -95,10 +95,10 @@ vmm_pid() {
 our_processes() {
 	local dir
 	for dir in /proc/[0-9]*; do
-		if tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -qF "$work/state/"; then
+		if tr '\0' ' ' <"$dir/cmdline" | grep -qF "$work/state/"; then
 			echo "${dir#/proc/}"
 		fi
-	done
+	done 2>/dev/null # processes end while we look
 }
 
 # left_over: files and sockets of objects, and rows.

@@ -51,7 +51,7 @@ static void *new_spec(const struct noun *noun)
 	return head;
 }
 
-/* ---- the tables themselves ------------------------------------------------------------------- */
+/* ---- the tables themselves ------------------------------------------------------------------ */
 
 static void check_row(const struct noun *noun, const struct field *f)
 {
@@ -82,7 +82,7 @@ static void test_tables(void **state)
 	assert_null(field_find(&noun_vm, "disk"));
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------ */
+/* ---- bounds --------------------------------------------------------------------------------- */
 
 /* Text of n bytes for the row. */
 static const char *text_of(const struct field *f, int64_t n)
@@ -275,13 +275,15 @@ static void test_paths(void **state)
 	expect(&noun_kernel, f, "a/b", false);
 }
 
-/* ---- lists -------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 static int append_nth(const struct field *f, void *spec, int64_t i, struct err *e)
 {
 	const char *key = arena_printf(&scratch, "K%lld", (long long)i);
 
-	return field_append(&scratch, f, f->type == FIELD_ENV ? key : NULL, "v", spec, e);
+	if (f->type == FIELD_ENV)
+		return field_append(&scratch, f, key, "v", spec, e);
+	return field_append(&scratch, f, NULL, key, spec, e);
 }
 
 static void check_counts(const struct noun *noun, const struct field *f)
@@ -350,6 +352,22 @@ static void test_list_elements(void **state)
 	round_trip(&noun_vm, f, s);
 }
 
+static void test_names(void **state)
+{
+	const struct field *f = field_find(&noun_vm, "depends_on");
+	struct vm_spec *s = new_spec(&noun_vm);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(field_append(&scratch, f, NULL, "db", s, &e), 0);
+	assert_int_equal(field_append(&scratch, f, NULL, "db", s, &e), -1);
+	assert_string_equal(e.msg, "depends_on: \"db\" is given twice");
+	assert_int_equal(field_append(&scratch, f, NULL, "", s, &e), -1);
+	assert_int_equal(field_append(&scratch, f, NULL, text_of(f, 63), s, &e), 0);
+	assert_int_equal(field_append(&scratch, f, NULL, text_of(f, 64), s, &e), -1);
+	assert_int_equal(s->depends_on.n, 2);
+}
+
 static void test_list_json(void **state)
 {
 	static const char *const bad[] = {"", "a", "{}", "[1]", "[\"a\"", "[\"a\\u0000b\"]",
@@ -402,7 +420,7 @@ static void test_env_order(void **state)
 	assert_string_equal(field_print(&scratch, f, two), "[\"A=1\",\"B=2\"]");
 }
 
-/* ---- defaults and values ------------------------------------------------------------------------- */
+/* ---- defaults and values -------------------------------------------------------------------- */
 
 static void check_default(const struct noun *noun, const struct field *f)
 {
@@ -464,7 +482,7 @@ static void test_values(void **state)
 	assert_null(kvs_get(&vm, "image"));
 }
 
-/* ---- whole specs: wrong type, absent, given twice --------------------------------------------------- */
+/* ---- whole specs: wrong type, absent, given twice ------------------------------------------- */
 
 /* "disk.size" and "4GiB": "disk: {size: 4GiB}". */
 static const char *write_field(const char *path, const char *value)
@@ -673,6 +691,7 @@ int main(void)
 		ROWS(test_counts),
 		ROWS(test_list_is_argv),
 		ROWS(test_list_elements),
+		ROWS(test_names),
 		ROWS(test_list_json),
 		ROWS(test_env),
 		ROWS(test_env_order),

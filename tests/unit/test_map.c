@@ -51,7 +51,7 @@ static void test_keys_are_bytes(void **state)
 static void test_many(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	static char keys[5000][8];
+	static char keys[5000][16];
 	struct map m = MAP_INIT;
 
 	(void)state;

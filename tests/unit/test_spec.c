@@ -82,7 +82,7 @@ static struct outcome *load(const char *letters)
 
 #define HEAD "version: 1\nimages: {i: {oci: a}}\nkernels: {k: {file: ./k}}\n"
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static void test_values(void **state)
 {
@@ -146,7 +146,7 @@ static void test_no_vms_has_to_be_said(void **state)
 	assert_int_equal(parse("version: 1\nvms:\n")->result, -1);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static void test_several_files(void **state)
 {
@@ -337,7 +337,7 @@ static void test_relative_path(void **state)
 	assert_string_equal(o->spec->kernels.v[0]->head.pos.file, "./a.yaml");
 }
 
-/* ---- expansion ----------------------------------------------------------------------------------- */
+/* ---- expansion ------------------------------------------------------------------------------ */
 
 static void expect_dep(const struct object *o, size_t i, enum kind kind, const char *name,
 	enum change change, uint32_t line)
@@ -389,7 +389,7 @@ static void test_expand_nothing(void **state)
 	assert_int_equal(all.n, 0);
 }
 
-/* ---- much ---------------------------------------------------------------------------------------- */
+/* ---- much ----------------------------------------------------------------------------------- */
 
 static FILE *open_text(char **text, size_t *n)
 {

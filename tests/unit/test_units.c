@@ -52,7 +52,7 @@ static void test_bad_sizes(void **state)
 		{"4 GiB", "did you mean 4GiB?"}, {"4Gi", "did you mean 4GiB?"},
 		{"4gib", "did you mean 4GiB?"}, {"512M", "did you mean 512MiB?"},
 		{"1.5GiB", "did you mean 1536MiB?"}, {"4.5G", "did you mean 4608MiB?"},
-		{"1024k", "did you mean 1MiB?"}, {"2t", "did you mean 2TiB?"}, {"4096", ""},
+		{"1024k", "did you mean 1MiB?"}, {"2t", "did you mean 2TiB?"}, {"4096", "add a unit, such as 4096MiB"},
 		{"", ""}, {"GiB", ""}, {"-1GiB", ""}, {"+1GiB", ""}, {"0x10MiB", ""}, {"1B", ""},
 		{"1e3MiB", ""}, {"1_000MiB", ""}, {"1GiB ", ""}, {" 1GiB", ""},
 		{"1.1KiB", ""}, {"20000P", ""}, {"8388608TiB", ""},
@@ -83,7 +83,7 @@ static void test_bad_durations(void **state)
 {
 	static const char *const bad[][2] = {{"90", "did you mean 90s?"}, {"90 s", "did you mean 90s?"},
 		{"90sec", "did you mean 90s?"}, {"5 minutes", "did you mean 5m?"},
-		{"1.5h", "did you mean 90m?"}, {"2hours", "did you mean 2h?"}, {"1d", ""},
+		{"1.5h", "did you mean 90m?"}, {"1.5ms", ""}, {"2hours", "did you mean 2h?"}, {"1d", ""},
 		{"", ""}, {"s", ""}, {"-1s", ""}, {"1m30s", ""}, {"1S", "did you mean 1s?"},
 		{"99999999999999999999s", ""}, {"9223372036854775807h", ""}};
 

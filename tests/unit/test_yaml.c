@@ -290,7 +290,7 @@ static void test_too_large(void **state)
 	assert_true(strstr(diags.v[0].msg, "64 MiB") != NULL);
 }
 
-/* ---- the sink ------------------------------------------------------------------------------------ */
+/* ---- the sink ------------------------------------------------------------------------------- */
 
 struct noted {
 	const char *text;

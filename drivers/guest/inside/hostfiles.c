@@ -54,8 +54,9 @@ static int clean_path(const char *path, char *out, size_t size)
 		path += strspn(path, "/");
 		len = strcspn(path, "/");
 		if (len == 2 && !strncmp(path, "..", 2)) {
-			while (n && out[--n] != '/')
-				;
+			const char *last = memrchr(out, '/', n);
+
+			n = last ? (size_t)(last - out) : 0;
 		} else if (len && !(len == 1 && *path == '.')) {
 			if (n + len + 2 > size)
 				return -1;
@@ -72,15 +73,15 @@ static int clean_path(const char *path, char *out, size_t size)
 const char *hostfiles_run_target(const char *target, char *out, size_t size)
 {
 	char full[PATH_MAX];
-	const char *below;
 
 	if (snprintf(full, sizeof(full), "%s%s", *target == '/' ? "" : "/etc/", target) >=
 			(int)sizeof(full) ||
 		clean_path(full, out, size) < 0)
 		return NULL;
 	/* /var/run is /run, here and in every image that has it. */
-	below = !strncmp(out, "/run/", 5) ? out : !strncmp(out, "/var/run/", 9) ? out + 4 : NULL;
-	return below && below[5] ? below : NULL;
+	if (!strncmp(out, "/var/run/", 9))
+		return out + 4;
+	return strncmp(out, "/run/", 5) ? NULL : out;
 }
 
 /* ---- files ------------------------------------------------------------------------------ */

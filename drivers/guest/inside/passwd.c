@@ -132,8 +132,8 @@ static int set_user(const char *passwd, const char *group, const char *name, boo
 	struct line l;
 
 	if (find_line(passwd, name, &l)) {
-		field_number(&l, 2, &out->uid);
-		field_number(&l, 3, &out->gid);
+		if (!field_number(&l, 2, &out->uid) || !field_number(&l, 3, &out->gid))
+			return why_set(w, EINVAL, "user \"%s\": damaged entry in /etc/passwd", name);
 		set_home(&l, out);
 		if (with_groups)
 			add_groups(group, &l, out);

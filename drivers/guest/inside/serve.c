@@ -27,9 +27,12 @@ static struct chan *free_slot(struct serve *s)
 	return NULL;
 }
 
-static bool is_welcome(const struct serve *s, const struct sockaddr_vm *peer)
+static bool is_welcome(const struct serve *s, const struct sockaddr_storage *from)
 {
-	return !s->vsock || peer->svm_cid == VMADDR_CID_HOST;
+	struct sockaddr_vm peer;
+
+	memcpy(&peer, from, sizeof(peer));
+	return !s->vsock || peer.svm_cid == VMADDR_CID_HOST;
 }
 
 static void accept_all(struct serve *s)
@@ -48,7 +51,7 @@ static void accept_all(struct serve *s)
 			continue;
 		if (fd < 0)
 			return;
-		if (!is_welcome(s, (struct sockaddr_vm *)&peer) ||
+		if (!is_welcome(s, &peer) ||
 			chan_open(ch, s->guest, fd, CHAN_SOCKET) < 0)
 			close(fd);
 		else

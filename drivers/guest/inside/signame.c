@@ -40,10 +40,11 @@ static int small_number(const char *s)
 static int realtime(const char *name)
 {
 	int base = !strncmp(name, "RTMIN", 5) ? REALTIME_MIN : REALTIME_MAX;
-	int by = name[5] ? small_number(name + 6) : 0;
+	int by;
 
 	if (strncmp(name, "RTMIN", 5) != 0 && strncmp(name, "RTMAX", 5) != 0)
 		return 0;
+	by = name[5] ? small_number(name + 6) : 0;
 	if (by < 0 || (name[5] && name[5] != (base == REALTIME_MIN ? '+' : '-')))
 		return 0;
 	by = base == REALTIME_MIN ? base + by : base - by;

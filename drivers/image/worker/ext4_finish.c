@@ -337,9 +337,11 @@ static int fill_fs(struct ext4 *x, ext2_filsys fs, const struct geometry *g, str
 		return -1;
 	mark_used(fs, x->blocks.next);
 	free_gaps(x, g, fs, contents_end);
-	if (write_inodes(x, fs, e) < 0)
+	if (write_inodes(x, fs, e) < 0 || write_late(x, fs, g, e) < 0)
 		return -1;
-	return write_late(x, fs, g, e);
+	for (dgrp_t i = 0; i < g->groups; i++)
+		ext2fs_group_desc_csum_set(fs, i);
+	return 0;
 }
 
 int ext4_close_fs(struct ext4 *x, uint64_t *size, struct err *e)

@@ -190,6 +190,18 @@ static void identity(const char *id, uint8_t out[32])
 	}
 }
 
+static void hint_size(struct flatten *f, struct err *e)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = MERGE_ROOT; i < merge_inodes(f->tree); i++)
+		if (has_content(merge_inode(f->tree, i)))
+			total += merge_inode(f->tree, i)->size;
+	if (f->job->size && e && e->kind == ERR_LIMIT)
+		err_hint(e, "the image's files have %llu MiB; without \"size\" the file system gets "
+			"what it needs", (unsigned long long)(total >> 20) + 1);
+}
+
 static int fill(struct flatten *f, int fd, uint64_t *size, struct err *e)
 {
 	uint8_t id[32];
@@ -231,6 +243,7 @@ static int make_file(struct flatten *f, uint64_t *size, struct err *e)
 	if (fd < 0)
 		return err_sys(e, errno, "cannot create %s", tmp);
 	if (fill(f, fd, size, e) < 0 || publish(f, fd, tmp, e) < 0) {
+		hint_size(f, e);
 		unlinkat(job->dir_fd, tmp, 0);
 		return -1;
 	}

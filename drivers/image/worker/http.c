@@ -230,6 +230,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 static void set_options(struct attempt *t, const char *url)
 {
 	CURL *c = t->h->curl;
+	char range[32];
 
 	curl_easy_reset(c);
 	curl_easy_setopt(c, CURLOPT_URL, url);
@@ -247,8 +248,11 @@ static void set_options(struct attempt *t, const char *url)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
-	if (t->rq->sink->have)
-		curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->rq->sink->have);
+	if (t->rq->sink->have) {
+		/* Not CURLOPT_RESUME_FROM: with it libcurl fails when the server sends everything. */
+		snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->rq->sink->have);
+		curl_easy_setopt(c, CURLOPT_RANGE, range);
+	}
 }
 
 static struct curl_slist *headers(const struct http_request *rq, bool authorize)

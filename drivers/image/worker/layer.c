@@ -20,9 +20,27 @@ struct layer_reader {
 	bool verify;
 	uint64_t unpacked;
 	uint32_t index;
+	bool padded;             /* the end of the archive was not padded; we did */
+	uint32_t tail;           /* bytes of the last file in its last record; 0: full or no file */
 	struct err failed; /* of the read callback; libarchive keeps only a text */
 	char xattrs[LIMIT_XATTRS];
 };
+
+#define RECORD 512u
+
+/* Some tools (umoci insert) end an archive right behind the last byte of the last file, where the
+ * format wants zeros up to a multiple of 512 bytes. These are given here, and no more, so that
+ * contents can never be made up; layer_finish looks whether that was the reason. */
+static la_ssize_t pad(struct layer_reader *r, const void **data)
+{
+	static const char zeros[RECORD];
+
+	if (r->padded || !(r->unpacked % RECORD))
+		return 0;
+	r->padded = true;
+	*data = zeros;
+	return (la_ssize_t)(RECORD - r->unpacked % RECORD);
+}
 
 static la_ssize_t read_block(struct archive *archive, void *arg, const void **data)
 {
@@ -40,6 +58,8 @@ static la_ssize_t read_block(struct archive *archive, void *arg, const void **da
 		archive_set_error(archive, EILSEQ, "%s", r->failed.msg);
 		return -1;
 	}
+	if (!n)
+		return pad(r, data);
 	if (r->verify)
 		digest_add(&r->digest, *data, n);
 	return (la_ssize_t)n;
@@ -183,6 +203,7 @@ static int header(struct layer_reader *r, struct archive_entry *t, struct merge_
 		owner(archive_entry_gid(t), "gid", &out->gid, e) < 0 ||
 		pack_xattrs(r, t, out, e) < 0)
 		return err_wrap(e, "entry \"%.250s\"", out->path);
+	r->tail = out->type == MERGE_FILE ? (uint32_t)(out->size % RECORD) : 0;
 	return 0;
 }
 
@@ -228,6 +249,8 @@ int layer_finish(struct layer_reader *r, struct err *e)
 	while (n > 0);
 	if (n < 0)
 		return tar_error(r, e);
+	if (r->padded && r->tail != r->unpacked % RECORD)
+		return err_set(e, ERR_CONTENT, "not a valid tar archive: it ends too early");
 	if (!r->verify)
 		return 0;
 	if (digest_end(&r->digest, have, e) < 0)

@@ -331,16 +331,6 @@ static int split(const char *path, struct parts *out, struct err *e)
 	return 0;
 }
 
-/* Folder and name that a path means. 1: a folder on the way is missing (make is false). */
-static int locate(struct walk *w, const char *path, struct parts *parts, uint32_t *dir,
-	struct err *e)
-{
-	if (split(path, parts, e) < 0)
-		return -1;
-	*dir = MERGE_ROOT;
-	return walk_path(w, dir, parts->dir, parts->dir_len, e);
-}
-
 /* ---- whiteouts -------------------------------------------------------------------------- */
 
 /* Remove what lower layers left below a folder. No recursion: the depth is the image's choice. A
@@ -376,26 +366,25 @@ static void wipe_children(struct merge *m, uint32_t top)
 	}
 }
 
-static int whiteout(struct merge *m, const struct merge_entry *entry, struct err *e)
+static int whiteout(struct merge *m, const struct parts *parts, struct err *e)
 {
+	const char *s = parts->last + 4; /* behind ".wh." */
+	const size_t n = parts->last_len - 4;
 	struct walk w = {.m = m};
-	struct parts parts;
-	uint32_t dir, name;
-	int rc = locate(&w, entry->path, &parts, &dir, e);
+	uint32_t dir = MERGE_ROOT, name;
+	int rc;
 
+	if (!n || (s[0] == '.' && (n == 1 || (n == 2 && s[1] == '.'))))
+		return err_set(e, ERR_CONTENT, "a whiteout of the folder itself, or of the one above");
+	rc = walk_path(&w, &dir, parts->dir, parts->dir_len, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	parts.last += 4;
-	parts.last_len -= 4;
-	if (parts.last_len >= 4 && !memcmp(parts.last, ".wh.", 4)) {
-		if (parts.last_len == 8 && !memcmp(parts.last, ".wh..opq", 8))
+	if (n >= 4 && !memcmp(s, ".wh.", 4)) {
+		if (n == 8 && !memcmp(s, ".wh..opq", 8))
 			wipe_children(m, dir);
 		return 0;
 	}
-	if (!parts.last_len || (parts.last[0] == '.' && (parts.last_len == 1 ||
-		(parts.last_len == 2 && parts.last[1] == '.'))))
-		return err_set(e, ERR_CONTENT, "a whiteout of the folder itself, or of the one above");
-	name = find_name(m, dir, parts.last, parts.last_len);
+	name = find_name(m, dir, s, n);
 	if (!name || !is_bound(m, name))
 		return 0;
 	if (m->names[name].touched != m->layer)
@@ -442,6 +431,7 @@ static struct merge_inode inode_of(struct merge *m, const struct merge_entry *t)
 	if (t->type == MERGE_SYMLINK) {
 		i.text = pool_add(m, t->link, strlen(t->link));
 		i.size = strlen(t->link);
+		i.mode = 0777; /* symlink(7): Linux knows no other */
 	} else if (t->type == MERGE_CHAR || t->type == MERGE_BLOCK) {
 		i.text = (t->major & 0xfff) << 20 | (t->minor & 0xfffff);
 	}
@@ -458,9 +448,11 @@ static int hard_link(struct merge *m, const struct merge_entry *t, uint32_t name
 {
 	struct walk w = {.m = m};
 	struct parts parts;
-	uint32_t dir, target = 0;
-	int rc = locate(&w, t->link, &parts, &dir, e);
+	uint32_t dir = MERGE_ROOT, target = 0;
+	int rc = split(t->link, &parts, e);
 
+	if (!rc)
+		rc = walk_path(&w, &dir, parts.dir, parts.dir_len, e);
 	if (rc < 0)
 		return err_wrap(e, "hard link to %.200s", t->link);
 	if (!rc && parts.last_len)
@@ -507,15 +499,15 @@ static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 {
 	struct walk w = {.m = m, .make = true};
 	struct parts parts;
-	uint32_t dir, name = MERGE_ROOT;
+	uint32_t dir = MERGE_ROOT, name = MERGE_ROOT;
 
 	if (split(t->path, &parts, e) < 0 || check_entry(m, t, e) < 0)
 		return -1;
 	if (parts.last_len >= 4 && !memcmp(parts.last, ".wh.", 4))
-		return whiteout(m, t, e);
+		return whiteout(m, &parts, e);
 	if (!parts.last_len && t->type != MERGE_DIR)
 		return err_set(e, ERR_CONTENT, "the root cannot be a %s", merge_type_name(t->type));
-	if (parts.last_len && (locate(&w, t->path, &parts, &dir, e) < 0 ||
+	if (parts.last_len && (walk_path(&w, &dir, parts.dir, parts.dir_len, e) < 0 ||
 		intern(m, dir, parts.last, parts.last_len, &name, e) < 0))
 		return -1;
 	return t->type == MERGE_HARDLINK ? hard_link(m, t, name, e) : put(m, t, name, e);

@@ -34,8 +34,8 @@ struct walk {
 
 static bool is_listed(const struct module_list *l, const char *name)
 {
-	vec_each(m, l)
-		if (!strcmp(m->name, name))
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i].name, name))
 			return true;
 	return false;
 }
@@ -117,7 +117,8 @@ int modules_order(struct arena *a, const struct module_want *want, size_t n, mod
 		if (rc == 1)
 			return err_set(e, ERR_NOINPUT, "module %s is missing and not built in (%s)",
 				want[i].name, want[i].why);
-		*e = why;
+		if (e)
+			*e = why;
 		return -1;
 	}
 	return 0;

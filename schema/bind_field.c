@@ -1,0 +1,321 @@
+/* bind_field.c - the fields of one object: each is found in its noun's table, nothing is guessed.
+ *
+ * A value that is wrong is complained about once and its field keeps its default; its place is
+ * noted all the same, so that nobody says that it is missing.
+ */
+#include "schema/bind.h"
+
+#include "schema/base/utf8.h"
+#include "schema/value.h"
+
+#include <string.h>
+
+#define SHOWN 60
+#define NAMES_MAX 64 /* candidates for a mistyped field: more than any table has */
+#define PREFIX_MAX 64
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+/* A diagnostic out of what a parser of values said; f when it did not name the field. */
+static void complain_err(struct binding *b, const struct yaml_node *n, const struct field *f,
+	const struct err *e)
+{
+	struct diag *d = BIND_ERROR(b->l, b->src, n, "%s%s%s", f ? f->path : "", f ? ": " : "",
+		e->msg);
+
+	if (*e->hint)
+		diag_hint(b->l->a, d, "%s", e->hint);
+}
+
+static void complain_type(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: %s expected, not %s", f->path,
+		field_expects(b->l->a, f), yaml_what(n));
+
+	if (!yaml_is_null(n))
+		return;
+	if (f->required)
+		diag_hint(b->l->a, d, "%s", f->help);
+	else
+		diag_hint(b->l->a, d, "leave it out for: %s", f->absent);
+}
+
+/* A scalar that says something; anything else is complained about. */
+static bool is_text(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	if (n->bad)
+		return false;
+	if (n->type == YAML_SCALAR && !yaml_is_null(n))
+		return true;
+	complain_type(b, f, n);
+	return false;
+}
+
+/* Note that an object is named, unless it is one that was read already. */
+static void add_ref(struct binding *b, const struct field *f, const struct yaml_node *n,
+	const char *name)
+{
+	const void *known = map_get(&b->l->names[f->ref], name, n->n);
+
+	if (known && known != b->head)
+		return;
+	*vec_push(b->l->a, &b->l->refs) = (struct ref){.field = f, .name = name,
+		.from = b->head, .pos = bind_place(b->src, n)};
+}
+
+static const struct strv *list_of(const struct binding *b, const struct field *f)
+{
+	return (const void *)((const char *)b->head + f->offset);
+}
+
+static const char *string_of(const struct binding *b, const struct field *f)
+{
+	return *(const char *const *)((const char *)b->head + f->offset);
+}
+
+/* Relative paths are taken from the folder of the file, wherever reconcile was started. */
+static const char *absolute(struct binding *b, const char *text)
+{
+	if (!*text || *text == '/')
+		return text;
+	return arena_printf(b->l->a, "%s/%s", b->src->base, text);
+}
+
+static void bind_scalar(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	const char *text = n->text;
+	struct err e = ERR_INIT;
+
+	if (!is_text(b, f, n))
+		return;
+	if (f->type == FIELD_PATH && !strncmp(text, "~/", 2)) {
+		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: ~ is not expanded", f->path);
+
+		diag_hint(b->l->a, d, "write the whole path");
+		return;
+	}
+	if (f->type == FIELD_PATH)
+		text = absolute(b, text);
+	if (field_parse(b->l->a, f, text, b->head, &e) < 0)
+		complain_err(b, n, NULL, &e);
+	else if (f->type == FIELD_NAME)
+		add_ref(b, f, n, string_of(b, f));
+}
+
+static void bind_element(struct binding *b, const struct field *f, const char *key,
+	const struct yaml_node *n)
+{
+	struct err e = ERR_INIT;
+
+	if (n->bad)
+		return;
+	if (n->type != YAML_SCALAR || yaml_is_null(n)) {
+		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: a text expected, not %s", f->path,
+			yaml_what(n));
+
+		if (yaml_is_null(n))
+			diag_hint(b->l->a, d, "put it in quotes: an empty text is \"\"");
+		return;
+	}
+	if (field_append(b->l->a, f, key, n->text, b->head, &e) < 0)
+		complain_err(b, n, NULL, &e);
+	else if (f->type == FIELD_NAMES)
+		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
+}
+
+static void bind_list(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	struct err e = ERR_INIT;
+
+	if (n->type == YAML_SCALAR) {
+		if (is_text(b, f, n))
+			bind_element(b, f, NULL, n);
+		return;
+	}
+	if (n->type != YAML_LIST) {
+		complain_type(b, f, n);
+		return;
+	}
+	if ((int64_t)n->n > f->max) {
+		BIND_ERROR(b->l, b->src, n, "%s: %u elements; at most %lld are allowed", f->path,
+			n->n, (long long)f->max);
+		return;
+	}
+	for (const struct yaml_node *i = n->child; i && !diags_full(b->l->diags); i = i->next)
+		bind_element(b, f, NULL, i);
+	if (!n->n && field_count(f, b->head, &e) < 0)
+		complain_err(b, n, NULL, &e);
+}
+
+static void bind_env(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	if (n->type != YAML_MAP) {
+		complain_type(b, f, n);
+		return;
+	}
+	if ((int64_t)n->n > f->max) {
+		BIND_ERROR(b->l, b->src, n, "%s: %u variables; at most %lld are allowed", f->path,
+			n->n, (long long)f->max);
+		return;
+	}
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next) {
+		struct err e = ERR_INIT;
+
+		if (k->bad)
+			continue;
+		if (!value_check_env_name(k->text, &e))
+			bind_element(b, f, k->text, k->child);
+		else
+			complain_err(b, k, f, &e);
+	}
+}
+
+static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
+	if (n->bad)
+		return;
+	if (f->type == FIELD_ENV)
+		bind_env(b, f, n);
+	else if (field_is_list(f))
+		bind_list(b, f, n);
+	else
+		bind_scalar(b, f, n);
+}
+
+/* ---- maps of fields ------------------------------------------------------------------------- */
+
+/* The rest of a row's path below prefix, NULL if it is elsewhere. */
+static const char *below(const struct field *f, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	bool is_below = !strncmp(f->path, prefix, n);
+
+	return is_below ? f->path + n : NULL;
+}
+
+/* Row prefix + key. *group: no row is, but rows below "prefix key." are. */
+static const struct field *find_row(const struct noun *noun, const char *prefix, const char *key,
+	bool *group)
+{
+	size_t n = strlen(key);
+
+	*group = false;
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const char *rest = *prefix ? below(&noun->fields[i], prefix) : noun->fields[i].path;
+
+		/* The first letter rules out nearly every row: this is the innermost loop. */
+		if (!rest || *rest != *key || strncmp(rest, key, n) != 0)
+			continue;
+		if (!rest[n])
+			return &noun->fields[i];
+		if (rest[n] == '.')
+			*group = true;
+	}
+	return NULL;
+}
+
+static const struct field *find_shorthand(const struct noun *noun, const char *prefix,
+	const char *key)
+{
+	size_t n = strlen(prefix);
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const char *s = noun->fields[i].shorthand;
+
+		if (s && !strncmp(s, prefix, n) && !strcmp(s + n, key))
+			return &noun->fields[i];
+	}
+	return NULL;
+}
+
+/* The known name at this level that is nearest to the key. */
+static const char *nearest_field(struct arena *a, const struct noun *noun, const char *prefix,
+	const char *key)
+{
+	const char *names[NAMES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < noun->n_fields && n < NAMES_MAX; i++) {
+		const char *rest = below(&noun->fields[i], prefix);
+
+		if (rest)
+			names[n++] = arena_dupn(a, rest, strcspn(rest, "."));
+	}
+	return nearest_name(key, names, n);
+}
+
+/* Somebody who misspelt a field has not left it out: it is not reported as missing too. */
+static void take_as_written(struct binding *b, const char *path, const struct yaml_node *key)
+{
+	const struct field *f = field_find(b->noun, path);
+	struct pos *at = f ? &b->head->at[f - b->noun->fields] : NULL;
+
+	if (at && !at->line)
+		*at = bind_place(b->src, key);
+}
+
+static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const char *path = arena_printf(&scratch, "%s%s", prefix, key->text);
+	const char *group = arena_dupn(&scratch, prefix, *prefix ? strlen(prefix) - 1 : 0);
+	const char *near;
+	struct diag *d;
+
+	if (unsupported_has(b->noun, prefix, key->text)) {
+		BIND_ERROR(b->l, b->src, key, "%s is not supported yet",
+			utf8_quote(&scratch, path, SHOWN));
+		return;
+	}
+	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s %s",
+		utf8_quote(&scratch, key->text, SHOWN), group, *group ? " of " : "",
+		b->noun->singular, utf8_quote(&scratch, b->head->name, SHOWN));
+	near = nearest_field(&scratch, b->noun, prefix, key->text);
+	if (!near)
+		return;
+	diag_hint(b->l->a, d, "did you mean \"%s\"?", near);
+	take_as_written(b, arena_printf(&scratch, "%s%s", prefix, near), key);
+}
+
+/* "disk": a map of fields below it, or a text that means one of them. */
+static void bind_group(struct binding *b, const char *prefix, const struct yaml_node *key)
+{
+	const struct field *f = find_shorthand(b->noun, prefix, key->text);
+	const struct yaml_node *n = key->child;
+	size_t len = strlen(prefix);
+	char deeper[PREFIX_MAX];
+
+	if (n->bad)
+		return;
+	if (n->type == YAML_MAP && len + key->n + 2 <= sizeof(deeper)) {
+		memcpy(deeper, prefix, len + 1);
+		memcpy(deeper + len, key->text, key->n + 1);
+		deeper[len + key->n] = '.';
+		deeper[len + key->n + 1] = '\0';
+		bind_fields(b, deeper, n);
+	} else if (f && n->type == YAML_SCALAR) {
+		bind_field(b, f, n);
+	} else {
+		BIND_ERROR(b->l, b->src, n, "%s%s: a map of fields expected, not %s", prefix,
+			key->text, yaml_what(n));
+	}
+}
+
+void bind_fields(struct binding *b, const char *prefix, const struct yaml_node *map)
+{
+	for (const struct yaml_node *k = map->child; k && !diags_full(b->l->diags); k = k->next) {
+		const struct field *f;
+		bool group;
+
+		if (k->bad)
+			continue;
+		f = find_row(b->noun, prefix, k->text, &group);
+		if (f)
+			bind_field(b, f, k->child);
+		else if (group)
+			bind_group(b, prefix, k);
+		else
+			refuse_field(b, prefix, k);
+	}
+}
