@@ -22,25 +22,39 @@ static const struct place {
 	{"RECONCILE_RUN_DIR", "/run/reconcile", "XDG_RUNTIME_DIR", NULL},
 };
 
-static const char *absolute_env(const char *name)
+/* A variable that is empty counts as not set. */
+static const char *env(const char *name)
 {
 	const char *v = getenv(name);
 
+	return v && v[0] ? v : NULL;
+}
+
+static const char *absolute_env(const char *name)
+{
+	const char *v = env(name);
+
 	return v && v[0] == '/' ? v : NULL;
+}
+
+/* Workers run in another folder: what is relative is meant from where we stand. NULL when that folder
+ * is gone. */
+static const char *make_absolute(struct arena *a, const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/')
+		return path;
+	return getcwd(cwd, sizeof(cwd)) ? arena_printf(a, "%s/%s", cwd, path) : NULL;
 }
 
 /* NULL: there is no sensible place. */
 static const char *find_place(struct arena *a, const struct place *p)
 {
-	const char *v = getenv(p->env);
+	const char *v = env(p->env);
 
-	if (v && v[0] == '/')
-		return v;
-	if (v && v[0]) {
-		char cwd[PATH_MAX];
-
-		return getcwd(cwd, sizeof(cwd)) ? arena_printf(a, "%s/%s", cwd, v) : NULL;
-	}
+	if (v)
+		return make_absolute(a, v);
 	if (geteuid() == 0)
 		return p->root;
 	v = absolute_env(p->xdg);
@@ -130,11 +144,11 @@ int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_m
 
 	*out = (struct home){.host = {.arena = a, .state_fd = -1, .run_fd = -1, .lock_fd = -1}};
 	h->cancel = cancel;
-	own_place = state_dir || getenv(places[0].env);
-	h->state_dir = state_dir ? state_dir : find_place(a, &places[0]);
+	own_place = state_dir || env(places[0].env);
+	h->state_dir = state_dir ? make_absolute(a, state_dir) : find_place(a, &places[0]);
 	h->cache_dir = find_place(a, &places[1]);
 	/* Two state directories must not share a runtime folder: a chosen one brings its own. */
-	if (!own_place || getenv(places[2].env))
+	if (!own_place || env(places[2].env))
 		h->run_dir = find_place(a, &places[2]);
 	if (h->state_dir && !h->cache_dir)
 		h->cache_dir = arena_printf(a, "%s/cache", h->state_dir);

@@ -31,7 +31,7 @@ static int held_by_other(int fd, struct err *e)
 int lock_take(int state_fd, const char *who, int64_t wait_ms, const volatile sig_atomic_t *cancel,
 	int *out, struct err *e)
 {
-	const int64_t end = clock_mono_ms() + wait_ms;
+	const int64_t begun = clock_mono_ms();
 	_cleanup_fd_ int fd = openat(state_fd, "lock",
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -44,7 +44,7 @@ int lock_take(int state_fd, const char *who, int64_t wait_ms, const volatile sig
 			return err_sys(e, errno, "cannot lock the state directory");
 		if (cancel && *cancel)
 			return err_set(e, ERR_CANCELLED, "cancelled while waiting for the lock");
-		if (clock_mono_ms() >= end)
+		if (clock_mono_ms() - begun >= wait_ms)
 			return held_by_other(fd, e);
 		nanosleep(&nap, NULL);
 	}

@@ -93,15 +93,29 @@ static int step_done(struct store *s, sqlite3_stmt *st, const char *what, struct
 
 /* ---- open ------------------------------------------------------------------------------- */
 
-static int read_version(struct store *s, int *version, struct err *e)
+static int read_int(struct store *s, const char *sql, int *out, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
 
-	if (prepare(s, "PRAGMA user_version", &st, e) < 0)
+	if (prepare(s, sql, &st, e) < 0)
 		return -1;
 	if (sqlite3_step(st) != SQLITE_ROW)
 		return db_error(s, e, "cannot read the state database");
-	*version = sqlite3_column_int(st, 0);
+	*out = sqlite3_column_int(st, 0);
+	return 0;
+}
+
+/* 0: there is nothing in it yet. The tables are counted before the version is read: whoever makes
+ * the database meanwhile commits both at once. */
+static int read_version(struct store *s, int *version, struct err *e)
+{
+	int tables;
+
+	if (read_int(s, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0 ||
+		read_int(s, "PRAGMA user_version", version, e) < 0)
+		return -1;
+	if (*version < 0 || (*version == 0 && tables))
+		return err_set(e, ERR_STATE, "is not a state database of ours (version %d)", *version);
 	if (*version <= SCHEMA_VERSION)
 		return 0;
 	err_set(e, ERR_STATE, "the state database has version %d, this program knows up to %d",
@@ -151,42 +165,100 @@ undo:
 	return -1;
 }
 
-static int set_up(struct store *s, bool write, const char *path, struct err *e)
+static int set_up_writer(struct store *s, const char *path, struct err *e)
+{
+	const char *what = "cannot open the state database";
+	int version, on = 1;
+
+	/* Before anything is written, the switch to WAL included: it may not be ours. */
+	if (read_version(s, &version, e) < 0)
+		return -1;
+	/* The log and its index stay when the last writer leaves, so that no reader makes them. */
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	if (run(s, "PRAGMA journal_mode = WAL", what, e) < 0 ||
+		run(s, "PRAGMA synchronous = FULL", what, e) < 0 ||
+		run(s, "PRAGMA journal_size_limit = 1048576", what, e) < 0)
+		return -1;
+	return migrate(s, path, e);
+}
+
+/* 1: there is nothing in it yet. */
+static int set_up_reader(struct store *s, struct err *e)
 {
 	int version;
 
+	return read_version(s, &version, e) < 0 ? -1 : version == 0;
+}
+
+/* '%', '?' and '#' mean something in a URI (sqlite.org/uri.html). */
+static const char *escape(struct arena *a, const char *path)
+{
+	char *out = arena_array(a, strlen(path) + 1, 3), *p = out;
+
+	for (; *path; path++)
+		if (strchr("%?#", *path))
+			p += snprintf(p, 4, "%%%02X", (unsigned char)*path);
+		else
+			*p++ = *path;
+	return out;
+}
+
+static bool has_file(struct arena *a, const char *path, const char *suffix)
+{
+	return access(arena_printf(a, "%s%s", path, suffix), F_OK) == 0;
+}
+
+/* A reader changes nothing on the disk, not even the log's index (sqlite.org/wal.html, "Read-Only
+ * Databases"). Where there is neither log nor index nobody writes, and the file alone is complete. */
+static const char *reader_uri(struct arena *a, const char *path)
+{
+	const char *how = "";
+
+	if (has_file(a, path, "-shm"))
+		how = "readonly_shm=1";
+	else if (!has_file(a, path, "-wal"))
+		how = "immutable=1";
+	return arena_printf(a, "file:%s?%s", escape(a, path), how);
+}
+
+static int open_file(struct store *s, const char *path, bool write, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+
+	flags |= write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+		       : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+	if (sqlite3_open_v2(write ? path : reader_uri(&a, path), &s->db, flags, NULL) != SQLITE_OK)
+		return db_error(s, e, "cannot open the state database");
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	if (!write)
-		return read_version(s, &version, e);
-	if (run(s, "PRAGMA journal_mode = WAL", "cannot open the state database", e) < 0 ||
-		run(s, "PRAGMA synchronous = FULL", "cannot open the state database", e) < 0)
-		return -1;
-	return migrate(s, path, e);
+	return 0;
 }
 
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	const char *path = arena_printf(&a, "%s/state.db", state_dir);
-	int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	_cleanup_store_ struct store *s = xmalloc(sizeof(*s));
+	int rc;
 
 	*s = (struct store){0};
 	*out = NULL;
 	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
 		return 1;
-	if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-		    NULL) != SQLITE_OK)
-		return db_error(s, e, path);
-	if (set_up(s, write, path, e) < 0) {
+	rc = open_file(s, path, write, e);
+	if (rc == 0)
+		rc = write ? set_up_writer(s, path, e) : set_up_reader(s, e);
+	if (rc < 0) {
 		if (e->kind == ERR_STATE && !e->hint[0])
 			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
 				"their marks", path);
 		return err_wrap(e, "%s", path);
 	}
-	*out = s;
-	s = NULL;
-	return 0;
+	if (rc == 0) {
+		*out = s;
+		s = NULL;
+	}
+	return rc;
 }
 
 void store_close(struct store *s)
@@ -217,9 +289,22 @@ void store_rollback(struct store *s)
 
 /* ---- load --------------------------------------------------------------------------------- */
 
-static const char *text(struct arena *a, sqlite3_stmt *st, int column)
+/* A damaged database may have nothing where the schema says there is something. */
+static const char *column(sqlite3_stmt *st, int i)
 {
-	return arena_dup(a, (const char *)sqlite3_column_text(st, column));
+	const char *text = (const char *)sqlite3_column_text(st, i);
+
+	return text ? text : "";
+}
+
+static const char *text(struct arena *a, sqlite3_stmt *st, int i)
+{
+	return arena_dup(a, column(st, i));
+}
+
+static const char *text_or_null(struct arena *a, sqlite3_stmt *st, int i)
+{
+	return arena_dup(a, (const char *)sqlite3_column_text(st, i));
 }
 
 static enum record_state parse_state(const char *name)
@@ -233,12 +318,12 @@ static enum record_state parse_state(const char *name)
 static int load_record(struct arena *a, sqlite3_stmt *st, struct record *r, struct err *e)
 {
 	*r = (struct record){
-		.kind = kind_parse((const char *)sqlite3_column_text(st, 0)),
+		.kind = kind_parse(column(st, 0)),
 		.name = text(a, st, 1),
 		.source = text(a, st, 2),
-		.state = parse_state((const char *)sqlite3_column_text(st, 3)),
+		.state = parse_state(column(st, 3)),
 		.where = text(a, st, 6),
-		.reason = text(a, st, 7),
+		.reason = text_or_null(a, st, 7),
 		.attempts = (uint32_t)sqlite3_column_int64(st, 8),
 		.retry_at_ms = sqlite3_column_int64(st, 9),
 		.changed_at_ms = sqlite3_column_int64(st, 10),
@@ -246,9 +331,9 @@ static int load_record(struct arena *a, sqlite3_stmt *st, struct record *r, stru
 	};
 	if (r->kind == KIND_N)
 		return err_set(e, ERR_STATE, "state of an unknown kind \"%s\"",
-			(const char *)sqlite3_column_text(st, 0));
-	if (json_to_kvs(a, (const char *)sqlite3_column_text(st, 4), "fields", &r->fields, e) < 0 ||
-		json_to_kvs(a, (const char *)sqlite3_column_text(st, 5), "facts", &r->facts, e) < 0) {
+			column(st, 0));
+	if (json_to_kvs(a, column(st, 4), "fields", &r->fields, e) < 0 ||
+		json_to_kvs(a, column(st, 5), "facts", &r->facts, e) < 0) {
 		e->kind = ERR_STATE;
 		return err_wrap(e, "state of %s/%s", kind_name(r->kind), r->name);
 	}
@@ -297,8 +382,8 @@ static int load_intents(struct store *s, struct arena *a, struct intents *out, s
 		*vec_push(a, out) = (struct intent){
 			.id = sqlite3_column_int64(st, 0),
 			.pass = text(a, st, 1),
-			.op = step_op_parse((const char *)sqlite3_column_text(st, 2)),
-			.kind = kind_parse((const char *)sqlite3_column_text(st, 3)),
+			.op = step_op_parse(column(st, 2)),
+			.kind = kind_parse(column(st, 3)),
 			.name = text(a, st, 4),
 		};
 	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read the journal");
@@ -318,17 +403,21 @@ static int by_kind_name_source(const void *x, const void *y)
 int store_load(struct store *s, struct arena *a, struct records *records, struct leases *leases,
 	struct intents *open, struct err *e)
 {
+	const bool own = sqlite3_get_autocommit(s->db);
+	int rc = 0;
+
 	*records = (struct records){0};
 	*leases = (struct leases){0};
 	*open = (struct intents){0};
-	if (run(s, "BEGIN", "cannot read state", e) < 0) /* one snapshot for all three */
+	if (own && run(s, "BEGIN", "cannot read state", e) < 0) /* one snapshot for all three */
 		return -1;
 	if (load_records(s, a, records, e) < 0 || load_leases(s, a, leases, e) < 0 ||
-		load_intents(s, a, open, e) < 0) {
+		load_intents(s, a, open, e) < 0)
+		rc = -1;
+	if (own)
 		store_rollback(s);
+	if (rc < 0)
 		return -1;
-	}
-	store_rollback(s);
 	if (records->n)
 		qsort(records->v, records->n, sizeof(*records->v), by_kind_name_source);
 	return 0;

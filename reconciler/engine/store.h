@@ -52,7 +52,8 @@ static inline void store_drop(struct store **s)
 }
 #define _cleanup_store_ _cleanup_(store_drop)
 
-/* Everything there is, records in order of kind, name, source. */
+/* Everything there is, records in order of kind, name, source; one snapshot, that of the transaction
+ * where one is open. */
 int store_load(struct store *s, struct arena *a, struct records *records, struct leases *leases,
 	struct intents *open, struct err *e);
 

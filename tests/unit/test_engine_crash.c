@@ -11,20 +11,9 @@
  */
 #include "drivers/fake/fake.h"
 #include "reconciler/engine/pass.h"
-#include "schema/base/fd.h"
 #include "schema/spec.h"
+#include "tests/lib/unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #define HEAD "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
@@ -40,7 +29,7 @@
 #define NEW_KERNEL "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
 	"kernels: {k: {file: /boot/k2}}\nvms:\n"
 
-static char work[] = "/tmp/engine-crash-XXXXXX";
+static char work[SCRATCH_MAX];
 static char state_db[256];
 static struct fake_world *world;
 static unsigned points, pairs;
@@ -497,8 +486,9 @@ static int make_work(void **state)
 {
 	(void)state;
 	world = fake_new();
-	if (!world || !mkdtemp(work))
+	if (!world)
 		return -1;
+	scratch_make(work);
 	snprintf(state_db, sizeof(state_db), "%s/state/state.db", work);
 	setenv("RECONCILE_STATE_DIR", strcat(strcpy((char[256]){0}, work), "/state"), 1);
 	setenv("RECONCILE_CACHE_DIR", strcat(strcpy((char[256]){0}, work), "/cache"), 1);
