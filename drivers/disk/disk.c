@@ -93,9 +93,14 @@ static bool was_made(const struct record *r)
 		(r->state == RECORD_MADE || kvs_get(&r->facts, "backend"));
 }
 
+static const char *view_name(const struct view *v)
+{
+	return v->object ? v->object->name : v->record->name;
+}
+
 static void judge(struct host *h, struct view *v)
 {
-	const char *name = v->object ? v->object->name : v->record->name;
+	const char *name = view_name(v);
 	struct observed *o = &v->observed;
 	uint64_t size = v->record ? kvs_u64(&v->record->facts, "size", 0) : 0;
 	struct stat st;

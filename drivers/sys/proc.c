@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -91,6 +92,9 @@ static void child_exec(const struct proc_spec *s, pid_t parent)
 	if (s->file_size_max && setrlimit(RLIMIT_FSIZE, &fsize) < 0)
 		return;
 	if (child_stdio(s) < 0)
+		return;
+	/* Ours are close-on-exec; what we were started with may not be, and a VM must not hold it. */
+	if (syscall(SYS_close_range, s->keep_fd > 2 ? 4 : 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return;
 	execve(s->path, (char *const *)s->argv, (char *const *)(s->envp ? s->envp : empty));
 }

@@ -48,7 +48,7 @@ void report_progress(const char *what, uint64_t done, uint64_t total)
 	if (!strncmp(what, last, sizeof(last) - 1) && now - last_ms < EVERY_MS)
 		return;
 	last_ms = now;
-	strncpy(last, what, sizeof(last) - 1);
+	snprintf(last, sizeof(last), "%s", what);
 	j = json_object();
 	json_object_set_new(j, "what", text_of(what));
 	json_object_set_new(j, "done", json_integer((json_int_t)done));

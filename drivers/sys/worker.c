@@ -140,9 +140,7 @@ static int read_some(struct session *s, struct err *e)
 
 	if (s->cap - s->n < 65536) {
 		s->cap = s->cap ? s->cap * 2 : 131072;
-		s->line = realloc(s->line, s->cap);
-		if (!s->line)
-			abort();
+		s->line = xrealloc(s->line, s->cap);
 	}
 	got = read(s->out, s->line + s->n, s->cap - s->n);
 	if (got < 0)

@@ -105,8 +105,8 @@ int handles_read(struct arena *a, int state_fd, const char *instance, const char
 	_cleanup_json_ json_t *root = NULL;
 	struct err err = ERR_INIT;
 	const char *wrong;
-	char *text;
-	size_t n;
+	char *text = NULL;
+	size_t n = 0;
 
 	*facts = (struct kvs){0};
 	wrong = read_text(a, state_fd, vm, &text, &n);

@@ -16,7 +16,7 @@ struct arena_block {
 	alignas(max_align_t) unsigned char data[];
 };
 
-static void out_of_memory(void)
+static _Noreturn void out_of_memory(void)
 {
 	fputs("reconcile: out of memory\n", stderr);
 	abort();
@@ -25,6 +25,23 @@ static void out_of_memory(void)
 void *xmalloc(size_t n)
 {
 	void *p = malloc(n ? n : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *xrealloc(void *p, size_t n)
+{
+	p = realloc(p, n ? n : 1);
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
 		out_of_memory();

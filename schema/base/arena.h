@@ -37,5 +37,7 @@ void arena_free(struct arena *a);
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define _cleanup_arena_ _cleanup_(arena_free)
 
-/* malloc that ends the process when there is no memory; for what outlives a pass. */
+/* malloc, realloc and calloc that end the process when there is no memory; for what outlives a pass. */
 void *xmalloc(size_t n);
+void *xrealloc(void *p, size_t n) __attribute__((returns_nonnull));
+void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull));

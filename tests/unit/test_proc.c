@@ -174,8 +174,9 @@ static void a_clean_start(void **state)
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
 	sigprocmask(SIG_BLOCK, &block, &before);
-	text = run_script(&a, "umask; pwd; grep -E 'Sig(Blk|Ign)' /proc/self/status; env | sort", false,
-		&status);
+	/* Signals 32 and 33 are glibc's own: no program can set them, and some parents ignore them. */
+	text = run_script(&a, "umask; pwd; grep -E 'Sig(Blk|Ign)' /proc/self/status |"
+		" sed '/SigIgn/s/00000001800/00000000000/'; env | sort", false, &status);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	sigaction(SIGPIPE, &old, NULL);
 	assert_int_equal(status, 0);

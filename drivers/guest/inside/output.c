@@ -122,7 +122,7 @@ void output_finish(struct output *o, int timeout_ms)
 	for (;;) {
 		int64_t left = end - loop_now_ms();
 
-		while (flush(o) | fill(o))
+		while ((int)flush(o) + (int)fill(o)) /* both, whatever the first says */
 			if (loop_now_ms() >= end)
 				return;
 		if (!o->n || left <= 0 || poll(&p, 1, (int)left) <= 0 || !(p.revents & POLLOUT))

@@ -78,9 +78,7 @@ void ext4_set_map(struct ext4 *x, uint32_t inode, const struct extents_map *map,
 {
 	if (x->n_maps == x->cap_maps) {
 		x->cap_maps = x->cap_maps ? x->cap_maps * 2 : 256;
-		x->maps = realloc(x->maps, x->cap_maps * sizeof(*x->maps));
-		if (!x->maps)
-			abort();
+		x->maps = xrealloc(x->maps, x->cap_maps * sizeof(*x->maps));
 	}
 	x->maps[x->n_maps] = *map;
 	merge_inode(x->tree, inode)->data = EXT4_MAPPED | flags | x->n_maps++;
@@ -99,10 +97,8 @@ static size_t count_names(const struct merge *tree, uint32_t folder)
 
 static struct folder_entry *list_names(struct ext4 *x, uint32_t folder, size_t *n)
 {
-	struct folder_entry *v = calloc(count_names(x->tree, folder), sizeof(*v));
+	struct folder_entry *v = xcalloc(count_names(x->tree, folder), sizeof(*v));
 
-	if (!v)
-		abort();
 	*n = 0;
 	for (uint32_t i = 0; (i = merge_child(x->tree, folder, i));) {
 		uint32_t inode;

@@ -282,7 +282,7 @@ static int write_xattrs_of(const struct ext4 *x, ext2_filsys fs, const struct me
 	struct ext2_xattr_handle *h = NULL;
 	size_t n, at = 0;
 	const void *packed = merge_xattrs(x->tree, p->xattrs, &n);
-	struct xattr one;
+	struct xattr one = {0};
 	errcode_t rc = ext2fs_xattrs_open(fs, p->number, &h);
 
 	if (!rc)

@@ -59,9 +59,7 @@ void extents_add(struct extents *x, uint32_t logical, uint32_t physical, uint32_
 	}
 	if (x->n == x->cap) {
 		x->cap = x->cap ? x->cap * 2 : 64;
-		x->v = realloc(x->v, x->cap * sizeof(*x->v));
-		if (!x->v)
-			abort();
+		x->v = xrealloc(x->v, x->cap * sizeof(*x->v));
 	}
 	x->v[x->n++] = (struct extent){logical, physical, length};
 }

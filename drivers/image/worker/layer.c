@@ -91,8 +91,10 @@ int layer_open(int fd, const struct layer *layer, bool verify, struct layer_read
 		return -1;
 	}
 	r->archive = archive_read_new();
-	if (!r->archive)
-		abort();
+	if (!r->archive) {
+		layer_close(r);
+		return err_set(e, ERR_SYSTEM, "cannot read a tar archive: no memory");
+	}
 	archive_read_support_format_tar(r->archive);
 	archive_read_support_format_empty(r->archive);
 	if (archive_read_open(r->archive, r, NULL, read_block, NULL) != ARCHIVE_OK) {

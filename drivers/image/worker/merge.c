@@ -52,9 +52,7 @@ static void grow(void **v, uint32_t *cap, uint32_t n, size_t size)
 	if (n < *cap)
 		return;
 	*cap = *cap ? *cap * 2 : 1024;
-	*v = realloc(*v, *cap * size);
-	if (!*v)
-		abort();
+	*v = xrealloc(*v, *cap * size);
 }
 
 static uint32_t pool_add(struct merge *m, const void *data, size_t n)
@@ -63,9 +61,7 @@ static uint32_t pool_add(struct merge *m, const void *data, size_t n)
 
 	if (m->cap_pool - m->n_pool < n + 1) {
 		m->cap_pool = (m->cap_pool + n + 1) * 2;
-		m->pool = realloc(m->pool, m->cap_pool);
-		if (!m->pool)
-			abort();
+		m->pool = xrealloc(m->pool, m->cap_pool);
 	}
 	memcpy(m->pool + at, data, n);
 	m->pool[at + n] = '\0';
@@ -87,9 +83,7 @@ static void rehash(struct merge *m)
 {
 	m->n_buckets = m->n_buckets ? m->n_buckets * 4 : HASH_MIN;
 	free(m->buckets);
-	m->buckets = calloc(m->n_buckets, sizeof(*m->buckets));
-	if (!m->buckets)
-		abort();
+	m->buckets = xcalloc(m->n_buckets, sizeof(*m->buckets));
 	for (uint32_t i = MERGE_ROOT + 1; i < m->n_names; i++) {
 		struct name *p = &m->names[i];
 		const char *s = m->pool + p->text;
