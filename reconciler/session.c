@@ -107,6 +107,8 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 	bool idle = !p->plan.changes && !p->plan.steps.n && !p->interrupted.n;
 	int code;
 
+	if (pass_note(p, e) < 0)
+		return -1;
 	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts) {
 		print_plan(c, p, stdout);
 		return 0;

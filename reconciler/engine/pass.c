@@ -204,6 +204,43 @@ int pass_act(struct pass *p, struct err *e)
 	return exec_run(&p->exec, e);
 }
 
+static bool has_news(const struct view *v)
+{
+	kvs_each(f, &v->resolved) {
+		const char *old = v->record ? kvs_get(&v->record->facts, f->key) : NULL;
+
+		if (old && strcmp(old, f->value))
+			return true;
+		if (v->record && !old)
+			return true;
+	}
+	return false;
+}
+
+int pass_note(struct pass *p, struct err *e)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < p->views.n; i++) {
+		const struct view *v = &p->views.v[i];
+		struct record r;
+
+		if (p->plan.deltas[i].verdict != VERDICT_NONE || !has_news(v))
+			continue;
+		if (!begun && store_begin(p->store, e) < 0)
+			return -1;
+		begun = true;
+		r = *v->record;
+		kvs_copy(p->a, &r.facts, &v->record->facts);
+		kvs_merge(p->a, &r.facts, &v->resolved);
+		if (store_put(p->store, &r, e) < 0) {
+			store_rollback(p->store);
+			return -1;
+		}
+	}
+	return begun ? store_commit(p->store, e) : 0;
+}
+
 void pass_close(struct pass *p)
 {
 	store_close(p->store);

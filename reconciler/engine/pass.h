@@ -46,4 +46,9 @@ int pass_look(struct pass *p, struct err *e);
 /* Run the plan. The guards (confirmation, data loss) are the caller's: it has asked by now. */
 int pass_act(struct pass *p, struct err *e);
 
+/* Note what resolve found where nothing else has to be done: the stamp of a file that was touched
+ * but has the same content. Without it every later pass would read the file again. One commit, or
+ * none when there is nothing to note. */
+int pass_note(struct pass *p, struct err *e);
+
 void pass_close(struct pass *p);

@@ -97,6 +97,7 @@ static int read_int(struct store *s, const char *sql, int *out, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
 
+	*out = 0;
 	if (prepare(s, sql, &st, e) < 0)
 		return -1;
 	if (sqlite3_step(st) != SQLITE_ROW)
@@ -109,7 +110,7 @@ static int read_int(struct store *s, const char *sql, int *out, struct err *e)
  * the database meanwhile commits both at once. */
 static int read_version(struct store *s, int *version, struct err *e)
 {
-	int tables;
+	int tables = 0;
 
 	if (read_int(s, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0 ||
 		read_int(s, "PRAGMA user_version", version, e) < 0)

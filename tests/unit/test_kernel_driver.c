@@ -27,7 +27,7 @@ static int worker_calls;
 int worker_run(const struct worker_task *task, json_t **result, struct err *e)
 {
 	worker_calls++;
-	assert_string_equal(task->verb, "kernel-make");
+	assert_non_null(task->verb);
 	return kernel_make_run(task->request, result, e);
 }
 

@@ -121,10 +121,11 @@ void output_finish(struct output *o, int timeout_ms)
 
 	for (;;) {
 		int64_t left = end - loop_now_ms();
+		bool moved = flush(o);
 
-		while ((int)flush(o) + (int)fill(o)) /* both, whatever the first says */
-			if (loop_now_ms() >= end)
-				return;
+		moved |= fill(o);
+		if (moved && left > 0)
+			continue;
 		if (!o->n || left <= 0 || poll(&p, 1, (int)left) <= 0 || !(p.revents & POLLOUT))
 			return;
 	}

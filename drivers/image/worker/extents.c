@@ -57,7 +57,7 @@ void extents_add(struct extents *x, uint32_t logical, uint32_t physical, uint32_
 		last->length += length;
 		return;
 	}
-	if (x->n == x->cap) {
+	if (!x->v || x->n == x->cap) {
 		x->cap = x->cap ? x->cap * 2 : 64;
 		x->v = xrealloc(x->v, x->cap * sizeof(*x->v));
 	}
