@@ -23,6 +23,8 @@
  *	kind    key        meaning
  *	all     id         identity of the content; a dependent object compares it with the one it
  *	                   was made from ("in.image/web" = id of image/web at that time)
+ *	all     use        what a dependent compares instead of id, where using the object depends on
+ *	                   more than its content
  *	image   id         "sha256:<hex>" of the manifest
  *	image   file       "images/<hex>-<bytes>.ext4", the read-only file system
  *	image   size       bytes of that file

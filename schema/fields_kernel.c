@@ -16,9 +16,9 @@ static const struct field fields[] = {
 		.offset = offsetof(struct kernel_spec, modules), .min = 1, .max = 4095,
 		.absent = "all drivers that a guest needs are built into the kernel",
 		.help = "folder lib/modules/VERSION that the initrd takes its modules from"},
-	{.path = "args", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+	{.path = "args", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.offset = offsetof(struct kernel_spec, args), .min = 1, .max = 1499,
-		.absent = "nothing is added", .help = "added to the kernel command line"},
+		.absent = "nothing is added", .help = "added to the kernel command line; VMs that use it are restarted"},
 };
 
 const struct noun noun_kernel = {

@@ -132,13 +132,21 @@ static int take_result(struct host *h, const json_t *r, struct kvs *facts, struc
 
 /* Facts that are about the content; the rest of a record is the engine's. */
 static const char *const content_facts[] = {"id", "file", "initrd", "stamp", "kernel_size",
-	"initrd_size", "modules"};
+	"initrd_size", "modules", "args", "use"};
 #define N_CONTENT (sizeof(content_facts) / sizeof(content_facts[0]))
 
 static void copy_content(struct arena *a, const struct kvs *from, struct kvs *to)
 {
 	for (size_t i = 0; i < N_CONTENT; i++)
 		kvs_set(a, to, content_facts[i], kvs_get(from, content_facts[i]));
+}
+
+/* Arguments are no part of the content, so the folder stays the same; but a VM that was started with
+ * others has to be restarted. */
+static void add_args(struct host *h, const struct kernel_spec *k, struct kvs *facts)
+{
+	kvs_set(h->arena, facts, "args", k->args ? k->args : "");
+	kvs_setf(h->arena, facts, "use", "%s %s", kvs_get(facts, "id"), k->args ? k->args : "");
 }
 
 static int resolve(struct host *h, const struct object *object, const struct record *record,
@@ -153,10 +161,12 @@ static int resolve(struct host *h, const struct object *object, const struct rec
 
 	if (old && !strcmp(old, make_stamp(h, k, used ? used : "").text)) {
 		copy_content(h->arena, &record->facts, facts);
+		add_args(h, k, facts);
 		return 0;
 	}
 	if (ask_worker(h, k, NULL, true, &result, e) < 0 || take_result(h, result, facts, e) < 0)
 		return -1;
+	add_args(h, k, facts);
 	/* A file that was changed while the worker read it may not be what the stamp is of: then
 	 * there is no stamp, and the next pass reads again. */
 	s = make_stamp(h, k, kvs_get(facts, "modules"));

@@ -71,7 +71,13 @@ static uint32_t find(const struct planner *p, enum kind kind, const char *name)
 	return v ? (uint32_t)(v - p->views->v) : NONE;
 }
 
-/* Content identity that an object will have after this pass, as far as it is known before. */
+/* What a dependent compares: its use of the object, else the object's content. */
+static const char *identity(const struct kvs *facts)
+{
+	return kvs_get(facts, "use") ? kvs_get(facts, "use") : kvs_get(facts, "id");
+}
+
+/* Identity that an object will have after this pass, as far as it is known before. */
 static const char *id_of(void *arg, enum kind kind, const char *name)
 {
 	const struct planner *p = arg;
@@ -79,9 +85,9 @@ static const char *id_of(void *arg, enum kind kind, const char *name)
 
 	if (!v || !v->object)
 		return NULL;
-	if (kvs_get(&v->resolved, "id"))
-		return kvs_get(&v->resolved, "id");
-	return v->record ? kvs_get(&v->record->facts, "id") : NULL;
+	if (identity(&v->resolved))
+		return identity(&v->resolved);
+	return v->record ? identity(&v->record->facts) : NULL;
 }
 
 static const struct kvs *dep_facts(const struct naming *in, enum kind kind, const char *name)
@@ -302,7 +308,7 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 	vec_each(d, &object->deps) {
 		uint32_t on = d->change == CHANGE_NONE ? NONE : find(p, d->kind, d->name);
 		const struct kvs *dep = on == NONE ? NULL : p->plan->facts[on];
-		const char *id = dep ? kvs_get(dep, "id") : NULL;
+		const char *id = dep ? identity(dep) : NULL;
 
 		if (id && d->kind != KIND_DISK)
 			kvs_set(p->a, facts, arena_printf(p->a, "in.%s/%s", kind_name(d->kind),

@@ -29,7 +29,7 @@ static int look(void *arg, const char *name, struct module_facts *facts, struct 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct module_want want = {"first", true, "x"};
+	static const struct module_want want = {"first", true, 0, "x"};
 	struct arena a = ARENA_INIT;
 	struct world w = {.calls = 0};
 	struct module_list list = {0};

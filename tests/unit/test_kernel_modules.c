@@ -152,7 +152,8 @@ static const char *order(struct arena *a, struct fake *world, const struct modul
 	if (modules_order(a, want, n, look, world, &l, &e) < 0)
 		return arena_printf(a, "%s: %s", err_kind_name(e.kind), e.msg);
 	vec_each(m, &l)
-		s = arena_printf(a, "%s%s ", s, m->name);
+		s = m->device ? arena_printf(a, "%s%s:%u ", s, m->name, m->device)
+			: arena_printf(a, "%s%s ", s, m->name);
 	return s;
 }
 
@@ -161,22 +162,24 @@ static void test_order(void **state)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct fake world[] = {
 		{"net", "ring,core,failover", NULL, M}, {"ring", "core", NULL, M}, {"core", NULL, NULL, M},
-		{"failover", NULL, NULL, M}, {"blk", "core,ring", NULL, M}, {"ext4", "jbd2", "crc nothing", M},
+		{"failover", NULL, NULL, M}, {"blk", "ring", NULL, M}, {"ext4", "jbd2", "crc nothing", M},
 		{"jbd2", NULL, NULL, .where = MODULE_BUILTIN}, {"crc", NULL, NULL, M},
 		{"half", "core,gone", NULL, M}, {"loop", "loop2", NULL, M}, {"loop2", "loop", NULL, M},
-		{"odd", "core b/c", NULL, M}, {"dash", "fail-over", NULL, M}, {NULL, NULL, NULL, M},
+		{"odd", "core b/c", NULL, M}, {"dash", "failover", NULL, M}, {NULL, NULL, NULL, M},
 	};
-	const struct module_want blk = {"blk", true, "x"}, net = {"net", false, "x"}, ext4 = {"ext4", true, "x"},
-		jbd2 = {"jbd2", true, "x"}, gone = {"gone", true, "disks"}, maybe = {"gone", false, "x"},
-		half = {"half", true, "x"}, maybe_half = {"half", false, "x"}, loop = {"loop", true, "x"},
-		broken = {"broken", true, "x"}, odd = {"odd", true, "x"};
+	const struct module_want blk = {"blk", true, 0, "x"}, net = {"net", false, 1, "x"}, ext4 = {"ext4", true, 0, "x"},
+		jbd2 = {"jbd2", true, 0, "x"}, gone = {"gone", true, 0, "disks"}, maybe = {"gone", false, 0, "x"},
+		half = {"half", true, 0, "x"}, maybe_half = {"half", false, 0, "x"}, loop = {"loop", true, 0, "x"},
+		rng = {"dash", false, 4, "x"},
+		broken = {"broken", true, 0, "x"}, odd = {"odd", true, 0, "x"};
 
 	(void)state;
 #define ORDER(...)                                                                                 \
 	order(&a, world, (const struct module_want[]){__VA_ARGS__},                                \
 		sizeof((const struct module_want[]){__VA_ARGS__}) / sizeof(struct module_want))
-	assert_string_equal(ORDER(blk, net), "core ring blk failover net ");
-	assert_string_equal(ORDER(net, blk, net), "core ring failover net blk ");
+	assert_string_equal(ORDER(blk, net), "core ring blk failover:1 net:1 ");
+	assert_string_equal(ORDER(net, blk, net), "core ring failover:1 net:1 blk ");
+	assert_string_equal(ORDER(net, rng), "core ring failover net:1 dash:4 ");
 	assert_string_equal(ORDER(ext4), "crc ext4 ");
 	assert_string_equal(ORDER(jbd2), "");
 	assert_string_equal(ORDER(maybe, blk), "core ring blk ");
@@ -192,23 +195,27 @@ static void test_order_is_bounded(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct fake *chain = arena_array(&a, 42, sizeof(*chain));
-	const struct module_want first = {"m0", true, "x"};
+	const struct module_want first = {"m0", true, 0, "x"};
 
 	(void)state;
 	for (int i = 0; i < 40; i++)
 		chain[i] = (struct fake){arena_printf(&a, "m%d", i), arena_printf(&a, "m%d", i + 1), NULL, M};
 	chain[40] = (struct fake){"m40", NULL, NULL, M};
 	assert_non_null(strstr(order(&a, chain, &first, 1), "too many dependencies"));
-	assert_string_equal(order(&a, chain + 30, &(struct module_want){"m30", true, "x"}, 1),
+	assert_string_equal(order(&a, chain + 30, &(struct module_want){"m30", true, 0, "x"}, 1),
 		"m40 m39 m38 m37 m36 m35 m34 m33 m32 m31 m30 ");
 }
 
 static void test_wanted(void **state)
 {
+	bool conditional = false;
+
 	(void)state;
 	for (size_t i = 0; i < modules_wanted_n; i++) {
 		assert_true(modinfo_is_name(modules_wanted[i].name));
 		assert_non_null(modules_wanted[i].why);
+		conditional |= modules_wanted[i].device != 0;
+		assert_true(!conditional || (modules_wanted[i].device && !modules_wanted[i].required));
 	}
 }
 

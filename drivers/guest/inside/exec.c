@@ -91,6 +91,8 @@ void exec_start(struct chan *ch, const struct jsonlite_node *req)
 	struct child c = {
 		.env = boot->env, .hostname = boot->hostname,
 		.cwd = jsonlite_str(req, "cwd", boot->cwd),
+		/* The workload's folder is made for the workload; it may not have been started. */
+		.make_cwd = !jsonlite_get(req, "cwd"),
 		.user = jsonlite_str(req, "user", boot->user),
 	};
 	struct why w = {0};

@@ -3,6 +3,7 @@
 
 #include "drivers/guest/inside/say.h"
 #include "drivers/guest/inside/sysfile.h"
+#include "drivers/guest/inside/virtio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,17 @@ static void load(const char *dir, const char *name)
 		say("module %s: %s", name, strerror(errno));
 }
 
+/* "FILE" or "FILE ID"; the line is changed. */
+static void load_line(const char *dir, char *line)
+{
+	char *id = strchr(line, ' ');
+
+	if (id)
+		*id++ = '\0';
+	if (*line && (!id || virtio_present((unsigned)strtoul(id, NULL, 10))))
+		load(dir, line);
+}
+
 void kmod_load(const char *list, const char *dir)
 {
 	char *text, *line, *rest;
@@ -38,7 +50,6 @@ void kmod_load(const char *list, const char *dir)
 	text = sysfile_read(list, LIST_MAX, &n, &w);
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			load(dir, line);
+		load_line(dir, line);
 	free(text);
 }

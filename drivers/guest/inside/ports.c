@@ -3,6 +3,7 @@
 
 #include "drivers/guest/inside/loop.h"
 #include "drivers/guest/inside/sysfile.h"
+#include "drivers/guest/inside/virtio.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 #include <unistd.h>
 
 #define CLASS "/sys/class/virtio-ports"
-#define DEVICES "/sys/bus/virtio/devices"
-#define ID_CONSOLE "0x0003" /* virtio 1.1, 5.3.1: console device */
 #define STEP_MS 2
 #define QUIET_MS 200
 #define N_PORTS (GUEST_AGENT_PORTS + 2)
@@ -62,22 +61,6 @@ static int open_new(struct ports *p)
 	return n;
 }
 
-static bool has_device(void)
-{
-	DIR *d = opendir(DEVICES);
-	bool found = false;
-	char path[300], id[16];
-
-	if (!d)
-		return false;
-	for (struct dirent *entry; !found && (entry = readdir(d));) {
-		snprintf(path, sizeof(path), DEVICES "/%s/device", entry->d_name);
-		found = sysfile_line(path, id, sizeof(id)) && !strcmp(id, ID_CONSOLE);
-	}
-	closedir(d);
-	return found;
-}
-
 void ports_open(struct ports *p, int timeout_ms)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
@@ -87,7 +70,7 @@ void ports_open(struct ports *p, int timeout_ms)
 	*p = (struct ports){.report = -1, .output = -1};
 	for (int i = 0; i < GUEST_AGENT_PORTS; i++)
 		p->agent[i] = -1;
-	if (!has_device())
+	if (!virtio_present(VIRTIO_CONSOLE))
 		return;
 	for (;;) {
 		int more = open_new(p);

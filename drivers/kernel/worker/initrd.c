@@ -77,7 +77,8 @@ static void put_modules(struct arena *a, struct cpio *c, const struct module_lis
 		const struct loaded *file = m->file;
 
 		cpio_file(c, arena_printf(a, "lib/modules/%s.ko", m->name), 0644, file->data, file->n);
-		list = arena_printf(a, "%s%s.ko\n", list, m->name);
+		list = m->device ? arena_printf(a, "%s%s.ko %u\n", list, m->name, m->device)
+			: arena_printf(a, "%s%s.ko\n", list, m->name);
 		*vec_push(a, &out->used) = file->file->path;
 	}
 	if (*list)

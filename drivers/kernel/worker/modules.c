@@ -8,18 +8,18 @@
 #define DEPTH_MAX 16
 #define MODULES_MAX 128
 
+/* Device ids: virtio 1.1, chapter 5. Disks and channels are in every VM of ours. */
 const struct module_want modules_wanted[] = {
-	{"virtio_mmio", true, "the bus of a microVM"},
-	{"virtio_blk", true, "disks"},
-	{"ext4", true, "the root file system"},
-	{"virtio_console", true, "the channels to the host"},
-	{"virtio_net", false, "network"},
-	{"virtio_rng", false, "entropy from the host"},
-	{"vmw_vsock_virtio_transport", false, "the agent on vsock"},
-	{"pvpanic_mmio", false, "the host sees a panic"},
-	{"button", false, "the host's power button"},
-	{"evdev", false, "the host's power button"},
-	{"overlay", false, "root file systems in layers"},
+	{"virtio_mmio", true, 0, "the bus of a microVM"},
+	{"virtio_blk", true, 0, "disks"},
+	{"ext4", true, 0, "the root file system"},
+	{"virtio_console", true, 0, "the channels to the host"},
+	{"pvpanic_mmio", false, 0, "the host sees a panic"},
+	{"button", false, 0, "the host's power button"},
+	{"evdev", false, 0, "the host's power button"},
+	{"virtio_net", false, 1, "network"},
+	{"virtio_rng", false, 4, "entropy from the host"},
+	{"vmw_vsock_virtio_transport", false, 19, "the agent on vsock"},
 };
 const size_t modules_wanted_n = sizeof(modules_wanted) / sizeof(modules_wanted[0]);
 
@@ -28,16 +28,17 @@ struct walk {
 	module_look *look;
 	void *arg;
 	struct module_list *out;
+	unsigned device;             /* of the wanted module */
 	const char *path[DEPTH_MAX]; /* from the wanted module down to the one at hand */
 	int depth;
 };
 
-static bool is_listed(const struct module_list *l, const char *name)
+static struct module_entry *find_listed(const struct module_list *l, const char *name)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (!strcmp(l->v[i].name, name))
-			return true;
-	return false;
+			return &l->v[i];
+	return NULL;
 }
 
 static bool is_on_path(const struct walk *w, const char *name)
@@ -49,6 +50,16 @@ static bool is_on_path(const struct walk *w, const char *name)
 }
 
 static int add(struct walk *w, const char *name, struct err *e);
+
+/* It is there for another device already: it is always loaded then, and so is all that it may
+ * depend on, which stands before it. */
+static void share(struct walk *w, struct module_entry *listed)
+{
+	if (!listed->device || listed->device == w->device)
+		return;
+	for (struct module_entry *m = w->out->v; m <= listed; m++)
+		m->device = 0;
+}
 
 /* Each name of a list with separators. soft: one that is missing is left out. */
 static int add_list(struct walk *w, const char *list, bool soft, struct err *e)
@@ -80,9 +91,12 @@ static int add_list(struct walk *w, const char *list, bool soft, struct err *e)
 static int add(struct walk *w, const char *name, struct err *e)
 {
 	struct module_facts f = {.depends = "", .soft_pre = ""};
+	struct module_entry *listed = find_listed(w->out, name);
 
-	if (is_listed(w->out, name))
+	if (listed) {
+		share(w, listed);
 		return 0;
+	}
 	if (is_on_path(w, name))
 		return err_set(e, ERR_CONTENT, "module %s depends on itself", name);
 	if (w->depth == DEPTH_MAX || w->out->n == MODULES_MAX)
@@ -95,7 +109,7 @@ static int add(struct walk *w, const char *name, struct err *e)
 	if (add_list(w, f.soft_pre, true, e) < 0 || add_list(w, f.depends, false, e) < 0)
 		return -1;
 	w->depth--;
-	*vec_push(w->arena, w->out) = (struct module_entry){name, f.file};
+	*vec_push(w->arena, w->out) = (struct module_entry){name, f.file, w->device};
 	return 0;
 }
 
@@ -103,7 +117,8 @@ int modules_order(struct arena *a, const struct module_want *want, size_t n, mod
 	void *arg, struct module_list *out, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct walk w = {.arena = a, .look = look, .arg = arg, .out = out};
+		struct walk w = {.arena = a, .look = look, .arg = arg, .out = out,
+			.device = want[i].device};
 		size_t before = out->n;
 		struct err why = ERR_INIT;
 		int rc = add(&w, want[i].name, &why);

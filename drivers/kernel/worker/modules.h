@@ -16,9 +16,11 @@
 struct module_want {
 	const char *name;
 	bool required;   /* without it (as module or built in) no guest comes up */
+	unsigned device; /* only loaded where a virtio device of this id is; 0: always */
 	const char *why;
 };
 
+/* Those that are always loaded come first. */
 extern const struct module_want modules_wanted[];
 extern const size_t modules_wanted_n;
 
@@ -36,6 +38,7 @@ struct module_list {
 	struct module_entry {
 		const char *name;
 		void *file;
+		unsigned device; /* as in module_want; 0 also when several need it */
 	} *v;
 	size_t n, cap;
 };
