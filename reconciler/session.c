@@ -74,16 +74,28 @@ static int exit_code_of(const struct pass *p)
 	return x->not_ready ? err_exit_code(ERR_TIMEOUT) : 0;
 }
 
+/* The reason in words; other reasons of a conflict are fields that differ too. */
+static const struct reason *reason_in_words(const struct delta *d)
+{
+	const struct reason *last = NULL;
+
+	vec_each(r, &d->reasons)
+		if (!r->field)
+			last = r;
+	return last;
+}
+
 static void show_conflicts(const struct cli *c, const struct pass *p)
 {
 	for (size_t i = 0; i < p->views.n; i++) {
 		const struct delta *d = &p->plan.deltas[i];
+		const struct reason *why = reason_in_words(d);
 		struct err err = ERR_INIT;
 
 		if (d->verdict != VERDICT_CONFLICT)
 			continue;
 		err_set(&err, ERR_CONFLICT, "%s/%s: %s", kind_name(d->kind), d->name,
-			d->reasons.n ? d->reasons.v[0].text : "something that is not ours is in the way");
+			why ? why->text : "something that is not ours is in the way");
 		if (d->view->object)
 			err_at(&err, d->view->object->spec->pos.file, d->view->object->spec->pos.line,
 				d->view->object->spec->pos.col);

@@ -25,6 +25,7 @@ struct run {
 	bool *touched;             /* per view: the row has to be written */
 	bool *forget;              /* per view: the row goes */
 	int64_t *intents;          /* per step */
+	bool *began;               /* per step: the driver was asked to do it */
 	VEC(struct outcome) outcomes;
 };
 
@@ -420,7 +421,8 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	struct err more = ERR_INIT;
 	bool existed = view_of(r, s->view)->record != NULL;
 
-	if (driver_for(s->step.kind)->undo(r->x->host, &s->step, &more) < 0) {
+	/* What never began has made nothing; what is there under its names is something else's. */
+	if (r->began[i] && driver_for(s->step.kind)->undo(r->x->host, &s->step, &more) < 0) {
 		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
 			s->step.name, more.msg);
 		note_outcome(r, i, "undo-failed", more.msg);
@@ -495,9 +497,11 @@ static bool is_cancelled(const struct run *r)
 	return r->x->host->cancel && *r->x->host->cancel;
 }
 
-static int do_step(struct run *r, const struct plan_step *s, const struct step *step,
-	struct kvs *facts, struct err *e)
+static int do_step(struct run *r, uint32_t i, struct kvs *facts, struct err *e)
 {
+	const struct plan_step *s = step_at(r, i);
+	const struct step *step = &s->step;
+
 	if (e->kind != ERR_NONE) /* it could not be named */
 		return -1;
 	if (is_cancelled(r))
@@ -506,6 +510,7 @@ static int do_step(struct run *r, const struct plan_step *s, const struct step *
 	 * all that is needed to finish after a crash here. */
 	if (step->kind == KIND_VM && step->op == STEP_DELETE && save_handles(r, s, e) < 0)
 		return -1;
+	r->began[i] = true;
 	return driver_for(step->kind)->apply(r->x->host, step, facts, e);
 }
 
@@ -522,7 +527,7 @@ static void run_step(struct run *r, uint32_t i)
 		r->x->on_step(r->x->on_step_arg, s, NULL);
 	log_debug("step", "op=%s object=%s/%s", step_op_name(step.op), kind_name(step.kind),
 		step.name);
-	rc = do_step(r, s, &step, &facts, &res->err);
+	rc = do_step(r, i, &facts, &res->err);
 	if (rc == 0) {
 		step_succeeded(r, s, &facts);
 		if (step.op != STEP_DELETE)
@@ -553,6 +558,7 @@ int exec_run(struct exec *x, struct err *e)
 		.touched = arena_array(a, views, sizeof(bool)),
 		.forget = arena_array(a, views, sizeof(bool)),
 		.intents = arena_array(a, steps, sizeof(int64_t)),
+		.began = arena_array(a, steps, sizeof(bool)),
 	};
 	bool first = true;
 	uint32_t from = 0, to;

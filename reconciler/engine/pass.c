@@ -190,8 +190,8 @@ int pass_look(struct pass *p, struct err *e)
 		return -1;
 	if (p->interrupted.n && scan(p, e) < 0)
 		return -1;
-	return plan_build(p->a, &p->home.host, &p->views, &p->leases, p->source ? p->source : "",
-		&p->plan, e);
+	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
+		p->source ? p->source : "", &p->plan, e);
 }
 
 int pass_act(struct pass *p, struct err *e)

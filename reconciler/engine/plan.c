@@ -23,6 +23,7 @@ struct planner {
 	const struct host *host;
 	const struct views *views;
 	struct plan *plan;
+	const struct records *records;
 	struct leases leases;   /* taken now, and by this plan so far */
 	uint32_t (*at)[ROLE_N]; /* per view: index of the step with that role, or NONE */
 };
@@ -132,15 +133,64 @@ static void raise_dependents(struct planner *p, uint32_t i)
 static void make_deltas(struct planner *p, const char *source)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
-		struct delta *d = &p->plan->deltas[i];
-
-		diff_object(p->a, &p->views->v[i], source, id_of, p, d);
+		diff_object(p->a, &p->views->v[i], source, id_of, p, &p->plan->deltas[i]);
 		raise_dependents(p, i);
-		if (d->verdict == VERDICT_CONFLICT)
+	}
+}
+
+static bool is_made_anew(const struct delta *d)
+{
+	return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_REPLACE ||
+		(d->kind == KIND_VM && d->verdict == VERDICT_RESTART) ||
+		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
+}
+
+/* The first VM that this one has to wait for and that cannot be had; NULL: none. */
+static const struct dep *hopeless_dep(const struct planner *p, uint32_t i)
+{
+	const struct object *o = p->views->v[i].object;
+
+	if (!o || o->kind != KIND_VM || !is_made_anew(&p->plan->deltas[i]))
+		return NULL;
+	vec_each(d, &o->deps) {
+		uint32_t on = d->kind == KIND_VM ? find(p, KIND_VM, d->name) : NONE;
+
+		if (on != NONE && p->plan->deltas[on].verdict == VERDICT_CONFLICT)
+			return d;
+	}
+	return NULL;
+}
+
+/* VMs stand in order of name, not of need: go on until nothing changes. */
+static void block_waiting(struct planner *p)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (uint32_t i = 0; i < p->views->n; i++) {
+			const struct dep *d = hopeless_dep(p, i);
+
+			if (!d)
+				continue;
+			diff_block(p->a, &p->plan->deltas[i], arena_printf(p->a,
+				"waits for vm/%s, which is in conflict", d->name), d->pos);
+			changed = true;
+		}
+	}
+}
+
+static void count_deltas(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct delta *d = &p->plan->deltas[i];
+
+		if (d->verdict == VERDICT_CONFLICT) {
 			p->plan->conflicts++;
-		else if (d->verdict != VERDICT_NONE)
-			p->plan->changes++;
-		if (d->tier > p->plan->tier && d->verdict != VERDICT_CONFLICT)
+			continue;
+		}
+		p->plan->changes += d->verdict != VERDICT_NONE;
+		if (d->tier > p->plan->tier)
 			p->plan->tier = d->tier;
 	}
 }
@@ -152,58 +202,71 @@ static const struct vm_spec *vm_of(const struct view *v)
 	return (const struct vm_spec *)(const void *)v->object->spec;
 }
 
+static void take_cid(struct planner *p, const char *owner, uint64_t cid)
+{
+	const struct lease l = {PLAN_CID_POOL, owner, cid};
+
+	lease_add(p->a, &p->leases, &l);
+	*vec_push(p->a, &p->plan->take) = l;
+}
+
+/* A fixed context id that another VM has cannot be had, but the rest of the plan can. */
+static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
+{
+	const struct vm_spec *vm = vm_of(&p->views->v[i]);
+	const char *holder = lease_owner(&p->leases, PLAN_CID_POOL, vm->vsock_cid);
+
+	if (!holder)
+		take_cid(p, owner, vm->vsock_cid);
+	else if (strcmp(holder, owner))
+		diff_block(p->a, &p->plan->deltas[i], arena_printf(p->a, "vsock cid %u is in use by %s; "
+			"choose another vsock.cid, or apply again when that one is gone",
+			vm->vsock_cid, holder), field_pos(&vm->head, "vsock.cid"));
+}
+
+/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost): a
+ * VM that gets any must not be given one of them. */
+static void reserve_cids(struct planner *p)
+{
+	for (int fixed = 1; fixed >= 0; fixed--)
+		for (uint32_t i = 0; i < p->views->n; i++) {
+			const struct view *v = &p->views->v[i];
+			const char *owner;
+			uint64_t runs_with;
+
+			if (!v->object || v->object->kind != KIND_VM ||
+				p->plan->deltas[i].verdict == VERDICT_CONFLICT ||
+				(vm_of(v)->vsock_cid != 0) != fixed)
+				continue;
+			owner = arena_printf(p->a, "vm/%s", v->object->name);
+			runs_with = kvs_u64(&v->observed.facts, "cid", 0);
+			if (fixed)
+				reserve_fixed_cid(p, i, owner);
+			else if (runs_with && !lease_of(&p->leases, PLAN_CID_POOL, owner) &&
+				!lease_owner(&p->leases, PLAN_CID_POOL, runs_with))
+				take_cid(p, owner, runs_with);
+		}
+}
+
 /* The context id of a VM: the fixed one, else the one it has, else the lowest that is free. */
 static int lease_cid(struct planner *p, const struct view *v, uint32_t *cid, struct err *e)
 {
-	const struct vm_spec *vm = vm_of(v);
 	const char *owner = arena_printf(p->a, "vm/%s", v->object->name);
-	uint64_t has = lease_of(&p->leases, PLAN_CID_POOL, owner);
-	uint64_t want = vm->vsock_cid ? vm->vsock_cid : has;
-	const char *holder = want ? lease_owner(&p->leases, PLAN_CID_POOL, want) : NULL;
+	uint64_t want = vm_of(v)->vsock_cid;
 
-	if (holder && strcmp(holder, owner)) {
-		err_set(e, ERR_CONFLICT, "%s: vsock cid %u is in use by %s", owner, (unsigned)want,
-			holder);
-		return err_hint(e, "choose another vsock.cid, or leave it out and one is leased");
-	}
 	if (!want)
+		want = lease_of(&p->leases, PLAN_CID_POOL, owner);
+	if (!want) {
 		want = lease_lowest(&p->leases, PLAN_CID_POOL, PLAN_CID_MIN, PLAN_CID_MAX);
-	if (!want)
-		return err_set(e, ERR_LIMIT, "%s: no vsock cid is free", owner);
+		if (!want)
+			return err_set(e, ERR_LIMIT, "%s: no vsock cid is free", owner);
+		take_cid(p, owner, want);
+	}
 	*cid = (uint32_t)want;
-	if (want != has) {
-		const struct lease l = {PLAN_CID_POOL, owner, want};
-
-		lease_add(p->a, &p->leases, &l);
-		*vec_push(p->a, &p->plan->take) = l;
-	}
-	return 0;
-}
-
-/* Fixed ids first: a VM that gets any must not be given one that a later VM insists on. */
-static int reserve_fixed_cids(struct planner *p, struct err *e)
-{
-	uint32_t cid;
-
-	for (uint32_t i = 0; i < p->views->n; i++) {
-		const struct view *v = &p->views->v[i];
-
-		if (v->object && v->object->kind == KIND_VM && vm_of(v)->vsock_cid &&
-			p->plan->deltas[i].verdict != VERDICT_CONFLICT &&
-			lease_cid(p, v, &cid, e) < 0)
-			return -1;
-	}
 	return 0;
 }
 
 /* ---- facts as they will be ---------------------------------------------------------------- */
-
-static bool is_made_anew(const struct delta *d)
-{
-	return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_REPLACE ||
-		(d->kind == KIND_VM && d->verdict == VERDICT_RESTART) ||
-		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
-}
 
 static uint32_t generation_of(const struct delta *d)
 {
@@ -304,6 +367,14 @@ static bool same_file(const struct kvs *a, const struct kvs *b)
 /* Content-named files can serve several objects: only the last user removes one. */
 static bool is_shared(const struct planner *p, uint32_t self, const struct kvs *facts)
 {
+	vec_each(r, p->records) { /* also those that this plan does not look at */
+		const struct view *v = r->kind == p->plan->deltas[self].kind
+			? views_find(p->views, r->kind, r->name) : NULL;
+
+		if (r->kind == p->plan->deltas[self].kind && (!v || v->record != r) &&
+			same_file(facts, &r->facts))
+			return true;
+	}
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		const struct view *v = &p->views->v[i];
 
@@ -446,6 +517,10 @@ static void make_steps(struct planner *p)
 
 		for (int role = 0; role < ROLE_N; role++)
 			p->at[i][role] = NONE;
+		/* What stands where ours was is not ours: only the row goes. */
+		if (p->plan->deltas[i].verdict == VERDICT_FORGET &&
+			p->views->v[i].observed.seen == SEEN_FOREIGN)
+			continue;
 		if (plan_kind[kind] && p->plan->deltas[i].verdict != VERDICT_CONFLICT)
 			plan_kind[kind](p, i);
 	}
@@ -506,6 +581,24 @@ static void order_vms(struct planner *p, uint32_t later, uint32_t first)
 	need(p, first, GUEST_STOP, later, STOP);
 }
 
+/* A VM that is to go still stops before those that it depended on. */
+static void order_recorded_vms(struct planner *p, uint32_t i)
+{
+	const char *text = kvs_get(&p->views->v[i].record->fields, "depends_on");
+	_cleanup_json_ json_t *names = NULL;
+	json_t *name;
+	size_t k;
+
+	if (!text || json_parse(text, strlen(text), "depends_on", &names, NULL) < 0)
+		return;
+	json_array_foreach(names, k, name) {
+		uint32_t on = json_is_string(name) ? find(p, KIND_VM, json_string_value(name)) : NONE;
+
+		if (on != NONE)
+			order_vms(p, i, on);
+	}
+}
+
 static void order_deps(struct planner *p, uint32_t i)
 {
 	const struct view *v = &p->views->v[i];
@@ -521,6 +614,8 @@ static void order_deps(struct planner *p, uint32_t i)
 			else if (d->kind != KIND_DISK)
 				order_content(p, i, on);
 		}
+	if (!v->object && v->record->kind == KIND_VM)
+		order_recorded_vms(p, i);
 	if (v->record)
 		kvs_each(f, &v->record->facts) {
 			char kind[16] = "";
@@ -579,9 +674,10 @@ static int order_steps(struct planner *p, struct err *e)
 }
 
 int plan_build(struct arena *a, const struct host *host, const struct views *views,
-	const struct leases *leases, const char *source, struct plan *out, struct err *e)
+	const struct records *records, const struct leases *leases, const char *source,
+	struct plan *out, struct err *e)
 {
-	struct planner p = {.a = a, .host = host, .views = views, .plan = out};
+	struct planner p = {.a = a, .host = host, .views = views, .plan = out, .records = records};
 
 	*out = (struct plan){
 		.views = views,
@@ -592,7 +688,10 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	vec_each(l, leases)
 		*vec_push(a, &p.leases) = *l;
 	make_deltas(&p, source);
-	if (reserve_fixed_cids(&p, e) < 0 || predict_facts(&p, e) < 0)
+	reserve_cids(&p);
+	block_waiting(&p);
+	count_deltas(&p);
+	if (predict_facts(&p, e) < 0)
 		return -1;
 	make_steps(&p);
 	return order_steps(&p, e);

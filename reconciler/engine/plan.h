@@ -38,11 +38,13 @@ struct plan {
 	enum tier tier;              /* the highest of all deltas */
 };
 
-/* views: in order of kind, then name, each with resolved and observed filled. leases: all that are
- * taken now. Fails with what name_step says, or ERR_LIMIT when a pool is exhausted, ERR_CONFLICT
- * when a fixed identity is taken, ERR_SPEC when dependencies form a cycle. */
+/* views: in order of kind, then name, each with resolved and observed filled. records, leases: all
+ * that there are now, of every source. A VM whose fixed identity is taken is in conflict, and so is
+ * what waits for it. Fails with what name_step says, or ERR_LIMIT when a pool is exhausted, ERR_SPEC
+ * when dependencies form a cycle. */
 int plan_build(struct arena *a, const struct host *host, const struct views *views,
-	const struct leases *leases, const char *source, struct plan *out, struct err *e);
+	const struct records *records, const struct leases *leases, const char *source,
+	struct plan *out, struct err *e);
 
 /* View of that object, NULL if there is none. */
 const struct view *views_find(const struct views *views, enum kind kind, const char *name);
