@@ -97,6 +97,7 @@ struct orphan {
 	enum kind kind;
 	const char *name;  /* of the object that it says it belongs to */
 	const char *what;  /* "process 1234", "file vms/web/root.img" */
+	struct kvs args;   /* what a DELETE of it needs; a record that has these facts owns it */
 };
 
 struct orphans {

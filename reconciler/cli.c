@@ -15,7 +15,7 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_version, &cmd_help, NULL};
+	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_recover, &cmd_gc, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
@@ -43,11 +43,11 @@ static const char *const formats[] = {"text", "json", NULL};
 static const struct opt options[] = {
 	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete ",
 		"spec file, may be given again; - is standard input", NULL},
-	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete version ",
+	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete recover gc version ",
 		"table (default) or json", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
 		"show the plan and change nothing", NULL},
-	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete ",
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply ",
 		"also make changes that throw data away", NULL},
@@ -73,7 +73,7 @@ static const struct opt options[] = {
 		"the serial console instead of the workload's output", NULL},
 	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs ", "go on showing what is added", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
-	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete ",
+	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
 		"auto, tty, plain, json or none", progresses},

@@ -52,7 +52,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_version, cmd_help;
+	cmd_logs, cmd_recover, cmd_gc, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];

@@ -365,16 +365,35 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 	}
 }
 
+/* Rows of a VM and its disk go into its handles.json too, beside the newest facts. */
+static int write_handles(struct run *r, const char *vm, struct err *e)
+{
+	static const enum kind kinds[] = {KIND_VM, KIND_DISK};
+	struct handles h = {0};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct view *v = views_find(r->x->plan->views, kinds[i], vm);
+		const struct record *rec = v ? &r->records[v - r->x->plan->views->v] : NULL;
+
+		if (!rec || !rec->where)
+			continue;
+		*vec_push(r->a, &h.rows) = *rec;
+		if (kinds[i] == KIND_VM)
+			h.facts = rec->facts;
+	}
+	return handles_write(r->x->host->state_fd, r->x->host->instance, vm, &h, e);
+}
+
+/* After a VM was started or stopped, or its disk grown. Before: there is nothing to find again;
+ * after a deletion: there must be nothing left. */
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 {
-	struct host *h = r->x->host;
+	bool of_vm = s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP);
+	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
 
-	if (s->step.kind != KIND_VM)
-		return 0;
-	if (s->step.op == STEP_START)
-		return handles_write(h->state_fd, h->instance, s->step.name,
-			&r->records[s->view].facts, e);
-	return handles_remove(h->state_fd, s->step.name, e);
+	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
+		return write_handles(r, s->step.name, e);
+	return 0;
 }
 
 /* Stopping was all that the spec asked for: the row is as it should be. */
@@ -432,7 +451,10 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	}
 	if (s->step.kind == KIND_VM) {
 		drop_process_facts(r, s->view);
-		handles_remove(r->x->host->state_fd, s->step.name, NULL);
+		if (existed)
+			write_handles(r, s->step.name, NULL);
+		else
+			handles_remove(r->x->host->state_fd, s->step.name, NULL);
 	}
 	note_outcome(r, i, res->state == STEP_FAILED ? "failed" : "undone", why);
 	if (res->state == STEP_DONE) {
@@ -508,7 +530,8 @@ static int do_step(struct run *r, uint32_t i, struct kvs *facts, struct err *e)
 		return err_set(e, ERR_CANCELLED, "cancelled before it began");
 	/* The driver removes the VM's folder, so our own file in it goes first; SQLite still has
 	 * all that is needed to finish after a crash here. */
-	if (step->kind == KIND_VM && step->op == STEP_DELETE && save_handles(r, s, e) < 0)
+	if (step->kind == KIND_VM && step->op == STEP_DELETE &&
+		handles_remove(r->x->host->state_fd, step->name, e) < 0)
 		return -1;
 	r->began[i] = true;
 	return driver_for(step->kind)->apply(r->x->host, step, facts, e);

@@ -22,15 +22,15 @@ static int load(struct pass *p, struct err *e)
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
 	vec_each(r, &p->records) {
-		struct kvs facts;
+		struct handles handles;
 		const char *why;
 
 		if (r->kind != KIND_VM)
 			continue;
 		/* handles.json is written before SQLite: what it says about the process is newer. */
-		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &facts,
-			    &why) == 0)
-			kvs_merge(p->a, &r->facts, &facts);
+		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name,
+			    &handles, &why) == 0)
+			kvs_merge(p->a, &r->facts, &handles.facts);
 		else if (why)
 			log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
 	}
@@ -149,7 +149,22 @@ static int observe(struct pass *p, struct err *e)
 	return 0;
 }
 
-static int scan(struct pass *p, struct err *e)
+static bool is_owner(const struct record *r, const struct orphan *o)
+{
+	if (r->kind != o->kind)
+		return false;
+	if (!o->args.n)
+		return !strcmp(r->name, o->name);
+	kvs_each(f, &o->args) {
+		const char *has = kvs_get(&r->facts, f->key);
+
+		if (!has || strcmp(has, f->value))
+			return false;
+	}
+	return true;
+}
+
+int pass_scan(struct pass *p, struct err *e)
 {
 	struct orphans found = {0};
 
@@ -165,18 +180,23 @@ static int scan(struct pass *p, struct err *e)
 		bool known = false;
 
 		vec_each(r, &p->records)
-			known |= r->kind == o->kind && !strcmp(r->name, o->name);
+			known |= is_owner(r, o);
 		if (!known)
 			*vec_push(p->a, &p->orphans) = *o;
 	}
 	return 0;
 }
 
-int pass_look(struct pass *p, struct err *e)
+void pass_init(struct pass *p)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
+}
+
+int pass_look(struct pass *p, struct err *e)
+{
+	pass_init(p);
 	if (home_open(p->a, p->state_dir, p->write, p->lock_wait_ms, p->cancel, &p->home, e) < 0)
 		return -1;
 	if (load(p, e) < 0)
@@ -188,7 +208,7 @@ int pass_look(struct pass *p, struct err *e)
 	make_views(p);
 	if (resolve(p, e) < 0 || observe(p, e) < 0)
 		return -1;
-	if (p->interrupted.n && scan(p, e) < 0)
+	if (p->interrupted.n && pass_scan(p, e) < 0)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
 		p->source ? p->source : "", &p->plan, e);

@@ -40,8 +40,14 @@ struct pass {
 	struct exec exec;
 };
 
+/* Give the pass its id and mark its descriptors closed; pass_look does it itself. */
+void pass_init(struct pass *p);
+
 /* Returns 0 with the plan. Whatever it returns, pass_close must be called. */
 int pass_look(struct pass *p, struct err *e);
+
+/* Fill p->orphans, after pass_look: everything that carries our mark and is in no record. */
+int pass_scan(struct pass *p, struct err *e);
 
 /* Run the plan. The guards (confirmation, data loss) are the caller's: it has asked by now. */
 int pass_act(struct pass *p, struct err *e);

@@ -121,6 +121,7 @@ static int read_version(struct store *s, int *version, struct err *e)
 		return 0;
 	err_set(e, ERR_STATE, "the state database has version %d, this program knows up to %d",
 		*version, SCHEMA_VERSION);
+	e->errnum = ENOTSUP;
 	return err_hint(e, "use the newer reconcile that wrote it; nothing was changed");
 }
 
