@@ -447,7 +447,7 @@ static struct merge_inode inode_of(struct merge *m, const struct merge_entry *t)
 static int hard_link(struct merge *m, const struct merge_entry *t, uint32_t name, struct err *e)
 {
 	struct walk w = {.m = m};
-	struct parts parts;
+	struct parts parts = {0};
 	uint32_t dir = MERGE_ROOT, target = 0;
 	int rc = split(t->link, &parts, e);
 
@@ -498,7 +498,7 @@ static int put(struct merge *m, const struct merge_entry *t, uint32_t name, stru
 static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 {
 	struct walk w = {.m = m, .make = true};
-	struct parts parts;
+	struct parts parts = {0};
 	uint32_t dir = MERGE_ROOT, name = MERGE_ROOT;
 
 	if (split(t->path, &parts, e) < 0 || check_entry(m, t, e) < 0)
