@@ -212,13 +212,16 @@ static void set_content(const struct ext4 *x, struct ext2_inode_large *n,
 	struct extents_map map;
 
 	if (p->type == MERGE_CHAR || p->type == MERGE_BLOCK) {
-		set_device(n, p->text);
+		set_device(n, p->device);
 	} else if (p->type == MERGE_SYMLINK && !p->data) {
-		memcpy(n->i_block, merge_text(x->tree, p->text), p->size);
+		memcpy(n->i_block, merge_text(x->tree, p->text), p->text_len);
 	} else if (p->data & EXT4_MAPPED) {
 		set_blocks(n, &x->maps[p->data & EXT4_INDEX]);
 		if (p->data & EXT4_INDEXED)
 			n->i_flags |= EXT2_INDEX_FL;
+	} else if (p->type == MERGE_SYMLINK) {
+		extents_single(p->data, 1, &map);
+		set_blocks(n, &map);
 	} else if (p->type != MERGE_FIFO) {
 		extents_single(p->data, p->data ? (uint32_t)((p->size + BLOCKS_SIZE - 1) /
 			BLOCKS_SIZE) : 0, &map);
@@ -241,19 +244,21 @@ static int put_inode(ext2_filsys fs, struct ext2_inode_large *n, uint32_t number
 static int write_inode(const struct ext4 *x, ext2_filsys fs, const struct merge_inode *p,
 	struct err *e)
 {
+	const bool sized = p->type == MERGE_FILE || p->type == MERGE_DIR;
+	const uint64_t size = sized ? p->size : p->type == MERGE_SYMLINK ? p->text_len : 0;
 	const uint32_t links = p->links + (p->number == EXT2_ROOT_INO && x->lost_found);
 	struct ext2_inode_large n = {
 		.i_mode = mode_types[p->type] | p->mode,
 		.i_uid = (uint16_t)p->uid,
 		.i_gid = (uint16_t)p->gid,
-		.i_size = (uint32_t)p->size,
-		.i_size_high = (uint32_t)(p->size >> 32),
+		.i_size = (uint32_t)size,
+		.i_size_high = (uint32_t)(size >> 32),
 		.i_links_count = (uint16_t)(links > EXT2_LINK_MAX ? 1 : links), /* dir_nlink */
 	};
 
 	n.osd2.linux2.l_i_uid_high = (uint16_t)(p->uid >> 16);
 	n.osd2.linux2.l_i_gid_high = (uint16_t)(p->gid >> 16);
-	set_times(&n, p->mtime, p->mtime_ns);
+	set_times(&n, merge_mtime(p), (uint32_t)p->mtime_ns);
 	set_content(x, &n, p);
 	return put_inode(fs, &n, p->number, e);
 }
