@@ -139,7 +139,6 @@ static void missing_program(void **state)
 /* A worker that would not end by itself is ended. */
 static void cancelled(void **state)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
 	const volatile sig_atomic_t cancel = 1;
 	json_t *result = NULL;
 	struct err e = ERR_INIT;
