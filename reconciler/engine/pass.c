@@ -13,6 +13,23 @@
 
 /* ---- load --------------------------------------------------------------------------------- */
 
+/* handles.json is written before SQLite: what it says about the process is newer. */
+static void load_handles(struct pass *p, struct record *r)
+{
+	struct handles handles;
+	const char *why;
+
+	if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &handles,
+		    &why) == 0) {
+		kvs_merge(p->a, &r->facts, &handles.facts);
+		return;
+	}
+	if (why)
+		log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
+	if (kvs_get(&r->facts, "run") && r->state == RECORD_MADE)
+		*vec_push(p->a, &p->no_handles) = r->name;
+}
+
 static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
@@ -21,19 +38,9 @@ static int load(struct pass *p, struct err *e)
 		return -1;
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
-	vec_each(r, &p->records) {
-		struct handles handles;
-		const char *why;
-
-		if (r->kind != KIND_VM)
-			continue;
-		/* handles.json is written before SQLite: what it says about the process is newer. */
-		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name,
-			    &handles, &why) == 0)
-			kvs_merge(p->a, &r->facts, &handles.facts);
-		else if (why)
-			log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
-	}
+	vec_each(r, &p->records)
+		if (r->kind == KIND_VM)
+			load_handles(p, r);
 	return 0;
 }
 
@@ -237,9 +244,30 @@ static bool has_news(const struct view *v)
 	return false;
 }
 
+static int write_lost_handles(struct pass *p, struct err *e)
+{
+	vec_each(name, &p->no_handles) {
+		struct handles h = {0};
+
+		vec_each(r, &p->records) {
+			if ((r->kind != KIND_VM && r->kind != KIND_DISK) || strcmp(r->name, *name))
+				continue;
+			*vec_push(p->a, &h.rows) = *r;
+			if (r->kind == KIND_VM)
+				h.facts = r->facts;
+		}
+		if (handles_write(p->home.host.state_fd, p->home.host.instance, *name, &h, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int pass_note(struct pass *p, struct err *e)
 {
 	bool begun = false;
+
+	if (write_lost_handles(p, e) < 0)
+		return -1;
 
 	for (size_t i = 0; i < p->views.n; i++) {
 		const struct view *v = &p->views.v[i];
