@@ -1,0 +1,190 @@
+/* plan_steps.c - what is to be done for each delta. PURE. */
+#include "reconciler/engine/planner.h"
+
+#include "schema/base/json.h"
+
+#include <string.h>
+
+static struct step *add_step(struct planner *p, uint32_t view, enum role role, enum step_op op,
+	enum kind kind)
+{
+	const struct view *v = &p->views->v[view];
+	struct plan_step *s = vec_push(p->a, &p->plan->steps);
+
+	*s = (struct plan_step){
+		.view = view,
+		.prune = role == PRUNE,
+		.step = {.op = op, .kind = kind, .name = view_name(v), .object = v->object},
+	};
+	p->at[view][role] = (uint32_t)p->plan->steps.n - 1;
+	return &s->step;
+}
+
+static bool same_file(const struct kvs *a, const struct kvs *b)
+{
+	const char *x = a ? kvs_get(a, "file") : NULL, *y = b ? kvs_get(b, "file") : NULL;
+
+	return x && y && !strcmp(x, y);
+}
+
+/* Content-named files can serve several objects: only the last user removes one. */
+static bool is_shared(const struct planner *p, uint32_t self, const struct kvs *facts)
+{
+	vec_each(r, p->records) { /* also those that this plan does not look at */
+		const struct view *v = r->kind == p->plan->deltas[self].kind
+			? views_find(p->views, r->kind, r->name) : NULL;
+
+		if (r->kind == p->plan->deltas[self].kind && (!v || v->record != r) &&
+			same_file(facts, &r->facts))
+			return true;
+	}
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+
+		if (view_kind(v) != p->plan->deltas[self].kind)
+			continue;
+		if (i == self ? v->object && same_file(facts, p->plan->facts[i])
+			      : p->plan->deltas[i].verdict != VERDICT_DELETE &&
+					same_file(facts, v->object ? p->plan->facts[i]
+								   : &v->record->facts))
+			return true;
+	}
+	return false;
+}
+
+static void delete_args(struct planner *p, uint32_t i, const struct kvs *facts, struct step *s)
+{
+	kvs_copy(p->a, &s->args, facts);
+	if (s->kind == KIND_IMAGE || s->kind == KIND_KERNEL)
+		kvs_set(p->a, &s->args, "shared", is_shared(p, i, facts) ? "1" : "0");
+}
+
+/* What a replaced image or kernel was before stays until everything that used it has moved. */
+static void add_prune(struct planner *p, uint32_t i, const char *old)
+{
+	struct kvs facts;
+	struct step *s;
+
+	if (json_to_kvs(p->a, old, "old facts", &facts, NULL) < 0)
+		return;
+	s = add_step(p, i, PRUNE, STEP_DELETE, p->plan->deltas[i].kind);
+	delete_args(p, i, &facts, s);
+}
+
+static void plan_content(struct planner *p, uint32_t i)
+{
+	const struct delta *d = &p->plan->deltas[i];
+	const struct record *r = d->view->record;
+	const char *old = r ? kvs_get(&r->facts, "old") : NULL;
+	struct step *s;
+
+	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET) {
+		delete_args(p, i, &r->facts, add_step(p, i, DELETE, STEP_DELETE, d->kind));
+		if (old)
+			add_prune(p, i, old);
+		return;
+	}
+	if (!planner_is_made_anew(d)) {
+		if (old)
+			add_prune(p, i, old);
+		return;
+	}
+	if (r && d->view->observed.seen == SEEN_DRIFTED && same_file(&r->facts, p->plan->facts[i])) {
+		s = add_step(p, i, DELETE, STEP_DELETE, d->kind); /* damaged: out of the way first */
+		kvs_copy(p->a, &s->args, &r->facts);
+		kvs_set(p->a, &s->args, "shared", "0");
+	} else if (r && !old && kvs_get(&r->facts, "file") &&
+		!same_file(&r->facts, p->plan->facts[i])) {
+		old = json_from_kvs(p->a, &r->facts);
+	}
+	s = add_step(p, i, CREATE, STEP_CREATE, d->kind);
+	kvs_copy(p->a, &s->args, p->plan->facts[i]);
+	if (old) {
+		kvs_set(p->a, &s->args, "old", old);
+		add_prune(p, i, old);
+	}
+}
+
+static void plan_disk(struct planner *p, uint32_t i)
+{
+	const struct delta *d = &p->plan->deltas[i];
+	const struct record *r = d->view->record;
+	struct step *s;
+
+	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET ||
+		(d->verdict == VERDICT_REPLACE && r)) {
+		s = add_step(p, i, DELETE, STEP_DELETE, KIND_DISK);
+		delete_args(p, i, &r->facts, s);
+	}
+	if (d->verdict == VERDICT_RESTART) {
+		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_DISK);
+		kvs_copy(p->a, &s->args, p->plan->facts[i]);
+		kvs_setf(p->a, &s->args, "size", "%llu",
+			(unsigned long long)vm_of(d->view)->disk_size);
+	}
+	if (planner_is_made_anew(d)) {
+		s = add_step(p, i, CREATE, STEP_CREATE, KIND_DISK);
+		kvs_copy(p->a, &s->args, p->plan->facts[i]);
+	}
+}
+
+/* Facts of the VM that runs now: recorded, and what observe found anew. */
+static void running_args(struct planner *p, uint32_t i, struct step *s)
+{
+	const struct view *v = &p->views->v[i];
+
+	if (v->record)
+		kvs_copy(p->a, &s->args, &v->record->facts);
+	kvs_merge(p->a, &s->args, &v->observed.facts);
+	if (v->object)
+		kvs_setf(p->a, &s->args, "stop_timeout_ms", "%llu",
+			(unsigned long long)vm_of(v)->stop_timeout_ms);
+}
+
+static void plan_vm(struct planner *p, uint32_t i)
+{
+	const struct delta *d = &p->plan->deltas[i];
+	bool remove = d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET;
+	struct step *s;
+
+	if (!remove && !planner_is_made_anew(d))
+		return;
+	if (d->view->observed.running) {
+		running_args(p, i, add_step(p, i, GUEST_STOP, STEP_STOP, KIND_GUEST));
+		running_args(p, i, add_step(p, i, STOP, STEP_STOP, KIND_VM));
+	}
+	if (remove) {
+		running_args(p, i, add_step(p, i, DELETE, STEP_DELETE, KIND_VM));
+		return;
+	}
+	if (!vm_of(d->view)->running)
+		return;
+	s = add_step(p, i, START, STEP_START, KIND_VM);
+	kvs_copy(p->a, &s->args, p->plan->facts[i]);
+	s = add_step(p, i, WAIT, STEP_WAIT, KIND_GUEST);
+	kvs_setf(p->a, &s->args, "ready_timeout_ms", "%llu",
+		(unsigned long long)vm_of(d->view)->ready_timeout_ms);
+}
+
+void plan_steps(struct planner *p)
+{
+	static void (*const plan_kind[KIND_N])(struct planner *, uint32_t) = {
+		[KIND_IMAGE] = plan_content,
+		[KIND_KERNEL] = plan_content,
+		[KIND_DISK] = plan_disk,
+		[KIND_VM] = plan_vm,
+	};
+
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		enum kind kind = p->plan->deltas[i].kind;
+
+		for (int role = 0; role < ROLE_N; role++)
+			p->at[i][role] = NO_STEP;
+		/* What stands where ours was is not ours: only the row goes. */
+		if (p->plan->deltas[i].verdict == VERDICT_FORGET &&
+			p->views->v[i].observed.seen == SEEN_FOREIGN)
+			continue;
+		if (plan_kind[kind] && p->plan->deltas[i].verdict != VERDICT_CONFLICT)
+			plan_kind[kind](p, i);
+	}
+}
