@@ -6,6 +6,7 @@
 #include "schema/field.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static const struct opt options[] = {
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+_Static_assert(N_OPTIONS <= CLI_OPTIONS_MAX, "struct cli has a flag for each option");
 
 static bool takes(const struct cmd *cmd, const struct opt *o)
 {
@@ -245,9 +247,18 @@ static int take_option(struct cli *c, int got, const char *word, struct err *e)
 	o = got == '?' ? NULL : find_option(got);
 	if (!o)
 		return unknown_option(word, e);
-	if (!takes(c->cmd, o))
-		return err_set(e, ERR_USAGE, "%s does not take --%s", c->cmd->name, o->name);
+	c->given[o - options] = true;
 	return set_option(c, o, optarg, e);
+}
+
+/* Only now is it known which command it is: options may stand before it. */
+static int check_options(const struct cli *c, struct err *e)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (c->given[i] && !takes(c->cmd, &options[i]))
+			return err_set(e, ERR_USAGE, "%s does not take --%s", c->cmd->name,
+				options[i].name);
+	return 0;
 }
 
 static int parse(struct cli *c, int argc, char **argv, struct err *e)
@@ -276,7 +287,7 @@ static int parse(struct cli *c, int argc, char **argv, struct err *e)
 	for (; optind < argc; optind++)
 		if (take_word(c, argv[optind], e) < 0)
 			return -1;
-	return 0;
+	return check_options(c, e);
 }
 
 /* ---- help --------------------------------------------------------------------------------- */
@@ -324,6 +335,19 @@ static void on_signal(int sig)
 		raise(sig);
 	}
 	cli_cancel = sig;
+}
+
+/* Who starts us may have closed 0, 1 or 2. The next file of ours would get that number, and a message
+ * would be written into it. Reading gives nothing, writing still fails. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void catch_signals(void)
@@ -399,6 +423,7 @@ int cli_main(int argc, char **argv)
 
 	if (argc < 1)
 		return err_exit_code(ERR_USAGE);
+	fill_standard_fds();
 	catch_signals();
 	code = parse(&c, argc, argv, &err);
 	if (code == 0)

@@ -20,6 +20,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct cmd;
 
+#define CLI_OPTIONS_MAX 64
+
 /* Every option of every command; which command takes which is in the table in cli.c. */
 struct cli {
 	struct arena arena;
@@ -28,6 +30,7 @@ struct cli {
 	VEC(const char *) files;    /* -f */
 	const char *after_dashes;   /* not NULL: there was a "--"; args from n_before on follow it */
 	size_t n_before;            /* args before "--" */
+	bool given[CLI_OPTIONS_MAX]; /* which options were given, by their place in the table */
 
 	const char *state_dir, *source;
 	uint32_t output, color, progress, log_level, log_format;

@@ -110,9 +110,9 @@ static json_t *facts_json(const struct view *v)
 
 	kvs_each(f, &v->record->facts)
 		if (strcmp(f->key, "config") && strcmp(f->key, "old"))
-			json_object_set_new(j, f->key, json_string(f->value));
+			json_object_set_new(j, f->key, json_lossy(f->value));
 	kvs_each(f, &v->observed.facts)
-		json_object_set_new(j, f->key, json_string(f->value));
+		json_object_set_new(j, f->key, json_lossy(f->value));
 	return j;
 }
 
@@ -120,17 +120,17 @@ static json_t *view_json(struct arena *a, const struct view *v)
 {
 	static const char *const seen[] = {"absent", "same", "drifted", "foreign"};
 	const struct record *r = v->record;
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o}", "object",
+	json_t *j = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "object",
 		arena_printf(a, "%s/%s", kind_name(r->kind), r->name), "name", r->name, "source",
-		r->source, "record", record_state_name(r->state), "seen", seen[v->observed.seen],
-		"reason", r->reason, "facts", facts_json(v));
+		json_lossy(r->source), "record", record_state_name(r->state), "seen", seen[v->observed.seen],
+		"reason", json_lossy(r->reason), "facts", facts_json(v));
 
 	if (r->kind == KIND_VM) {
 		struct vm_status s = status_of(a, v);
 
 		json_object_set_new(j, "state", json_string(s.state));
 		json_object_set_new(j, "ready", json_boolean(!strcmp(s.ready, "yes")));
-		json_object_set_new(j, "note", json_string(s.note));
+		json_object_set_new(j, "note", json_lossy(s.note));
 		if (v->observed.running && fact(v, "pid"))
 			json_object_set_new(j, "pid",
 				json_integer((json_int_t)strtoll(fact(v, "pid"), NULL, 10)));

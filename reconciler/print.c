@@ -2,6 +2,7 @@
 #include "reconciler/print.h"
 
 #include "schema/base/clock.h"
+#include "schema/base/utf8.h"
 
 #include <string.h>
 
@@ -13,18 +14,7 @@
 
 const char *print_safe(struct arena *a, const char *text)
 {
-	char *out, *p;
-
-	if (!text)
-		return "";
-	p = out = arena_alloc(a, strlen(text) * 4 + 1);
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (*s < ' ' || *s == 0x7f)
-			p += snprintf(p, 5, "\\x%02x", *s);
-		else
-			*p++ = (char)*s;
-	}
-	return out;
+	return text ? utf8_escape(a, text) : "";
 }
 
 void print_json(const json_t *j)
@@ -64,7 +54,7 @@ static json_t *pos_json(const struct pos *pos)
 {
 	if (!pos->line)
 		return json_null();
-	return json_pack("{s:s, s:i, s:i}", "file", pos->file ? pos->file : "", "line",
+	return json_pack("{s:o, s:i, s:i}", "file", json_lossy(pos->file ? pos->file : ""), "line",
 		(int)pos->line, "col", (int)pos->col);
 }
 
@@ -73,9 +63,10 @@ json_t *print_diags_json(const struct diags *d)
 	json_t *list = json_array();
 
 	vec_each(one, d)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s?}", "severity",
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "severity",
 			one->severity == SEVERITY_ERROR ? "error" : "warning", "at",
-			pos_json(&one->pos), "message", one->msg, "hint", one->hint));
+			pos_json(&one->pos), "message", json_lossy(one->msg), "hint",
+			json_lossy(one->hint)));
 	return list;
 }
 
@@ -308,9 +299,9 @@ static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
 	json_t *reasons = json_array();
 
 	vec_each(r, &d->reasons)
-		json_array_append_new(reasons, json_pack("{s:s?, s:s?, s:s?, s:s?, s:s, s:o}", "field",
-			r->field, "from", r->from, "to", r->to, "text", r->text, "cost",
-			change_name(r->cost), "at", pos_json(&r->pos)));
+		json_array_append_new(reasons, json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "field",
+			json_lossy(r->field), "from", json_lossy(r->from), "to", json_lossy(r->to), "text",
+			json_lossy(r->text), "cost", change_name(r->cost), "at", pos_json(&r->pos)));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "object",
 		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "verdict",
 		verdict_name(d->verdict), "action", action_of(p, i), "cost", change_name(d->cost),
@@ -333,8 +324,9 @@ static json_t *step_json(struct arena *a, const struct pass *p, size_t i)
 		json_object_set_new(j, "state", json_string(state_names[r->state]));
 		json_object_set_new(j, "took_ms", json_integer(r->took_ms));
 		if (r->err.kind != ERR_NONE)
-			json_object_set_new(j, "error", json_pack("{s:s, s:s, s:s}", "kind",
-				err_kind_name(r->err.kind), "message", r->err.msg, "hint", r->err.hint));
+			json_object_set_new(j, "error", json_pack("{s:s, s:o, s:o}", "kind",
+				err_kind_name(r->err.kind), "message", json_lossy(r->err.msg), "hint",
+				json_lossy(r->err.hint)));
 	}
 	return j;
 }

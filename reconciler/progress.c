@@ -21,9 +21,9 @@ void progress_clear(struct progress_view *v)
 static void emit_json(const struct step *s, const char *event, const char *what, uint64_t done,
 	uint64_t total, const char *error)
 {
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:s?}", "event", event, "op",
-		step_op_name(s->op), "kind", kind_name(s->kind), "what", what, "done",
-		(json_int_t)done, "total", (json_int_t)total, "error", error);
+	json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "event", event, "op",
+		step_op_name(s->op), "kind", kind_name(s->kind), "what", json_lossy(what), "done",
+		(json_int_t)done, "total", (json_int_t)total, "error", json_lossy(error));
 
 	if (!j)
 		return;

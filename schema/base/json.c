@@ -39,6 +39,14 @@ bool json_flag(const json_t *obj, const char *key, bool def)
 	return json_is_boolean(v) ? json_is_true(v) : def;
 }
 
+json_t *json_lossy(const char *text)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	json_t *j = text ? json_string(text) : json_null();
+
+	return j ? j : json_string(utf8_escape(&a, text));
+}
+
 char *json_text(struct arena *a, const json_t *j)
 {
 	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;

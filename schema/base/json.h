@@ -26,6 +26,10 @@ const char *json_str(const json_t *obj, const char *key, const char *def);
 int64_t json_int(const json_t *obj, const char *key, int64_t def);
 bool json_flag(const json_t *obj, const char *key, bool def);
 
+/* A string for people, also when the text is not UTF-8: then what is not is written as \xNN. NULL gives
+ * null. The caller owns it. */
+json_t *json_lossy(const char *text);
+
 /* Compact text with keys in insertion order, copied into the arena. */
 char *json_text(struct arena *a, const json_t *j);
 

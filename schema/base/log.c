@@ -3,6 +3,7 @@
 
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
+#include "schema/base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,12 +29,22 @@ static void write_json(enum log_level level, const char *msg, const char *rest)
 	clock_text(clock_real_ms(), now);
 	json_object_set_new(obj, "ts", json_string(now));
 	json_object_set_new(obj, "level", json_string(names[level]));
-	json_object_set_new(obj, "msg", json_string(msg));
+	json_object_set_new(obj, "msg", json_lossy(msg));
 	if (config.op_id)
 		json_object_set_new(obj, "op", json_string(config.op_id));
 	if (rest[0])
-		json_object_set_new(obj, "detail", json_string(rest));
+		json_object_set_new(obj, "detail", json_lossy(rest));
 	dprintf(STDERR_FILENO, "%s\n", json_text(&a, obj));
+}
+
+/* What guests and registries say stands in it: on a terminal it is shown, not obeyed. */
+static void write_text(enum log_level level, const char *msg, const char *rest)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *op = config.op_id && level == LOG_DEBUG ? config.op_id : NULL;
+
+	dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", names[level], msg, rest[0] ? " " : "",
+		utf8_escape(&a, rest), op ? " op=" : "", op ? op : "");
 }
 
 void log_line(enum log_level level, const char *msg, const char *fmt, ...)
@@ -52,8 +63,6 @@ void log_line(enum log_level level, const char *msg, const char *fmt, ...)
 	if (config.json)
 		write_json(level, msg, rest);
 	else
-		dprintf(STDERR_FILENO, "%s: %s%s%s%s%s\n", names[level], msg, rest[0] ? " " : "",
-			rest, config.op_id && level == LOG_DEBUG ? " op=" : "",
-			config.op_id && level == LOG_DEBUG ? config.op_id : "");
+		write_text(level, msg, rest);
 	errno = saved;
 }

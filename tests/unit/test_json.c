@@ -129,6 +129,20 @@ static void bytes_go_there_and_back(void **state)
 	}
 }
 
+static void words_for_people(void **state)
+{
+	static const char *const cases[][2] = {{"plain", "plain"}, {"gr\xc3\xb6\xc3\x9f" "e",
+		"gr\xc3\xb6\xc3\x9f" "e"}, {"caf\xe9", "caf\\xe9"}, {"", ""}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_json_ json_t *j = json_lossy(cases[i][0]);
+
+		assert_string_equal(json_string_value(j), cases[i][1]);
+	}
+	assert_true(json_is_null(json_lossy(NULL)));
+}
+
 static void lists_refuse_the_rest(void **state)
 {
 	static const char *const bad[] = {"", "[]", "null", "{\"a\":1}", "{\"a\":null}", "{\"a\":[]}",
@@ -155,6 +169,7 @@ int main(void)
 		cmocka_unit_test(text_is_compact_and_ordered),
 		cmocka_unit_test(lists_go_there_and_back),
 		cmocka_unit_test(bytes_go_there_and_back),
+		cmocka_unit_test(words_for_people),
 		cmocka_unit_test(lists_refuse_the_rest),
 	};
 
