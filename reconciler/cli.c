@@ -52,6 +52,8 @@ static const struct opt options[] = {
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply ",
 		"also make changes that throw data away", NULL},
+	{"max-delete", 0, OPT_STRING, AT(max_delete), "N|P%", " apply ",
+		"refuse to delete more VMs than this (default: half, if more than 3)", NULL},
 	{"no-prune", 0, OPT_FLAG, AT(no_prune), NULL, " plan apply ",
 		"leave alone what the spec no longer names", NULL},
 	{"refresh", 0, OPT_FLAG, AT(refresh), NULL, " plan apply ",

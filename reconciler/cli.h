@@ -39,6 +39,7 @@ struct cli {
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
 	uint64_t tail;
+	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
 	VEC(const char *) env;
 

@@ -145,6 +145,9 @@ static const char *action_of(const struct pass *p, uint32_t view)
 	const struct delta *d = &p->plan.deltas[view];
 	bool stops = false, starts = false;
 
+	if (d->blocked)
+		return "blocked";
+
 	vec_each(s, &p->plan.steps)
 		if (s->view == view && s->step.kind == KIND_VM) {
 			stops |= s->step.op == STEP_STOP;
@@ -250,11 +253,13 @@ static const char *counts_text(struct arena *a, const struct plan *plan)
 		size_t n = 0;
 
 		for (size_t i = 0; i < plan->views->n; i++)
-			n += plan->deltas[i].verdict == words[w].verdict;
+			n += plan->deltas[i].verdict == words[w].verdict && !plan->deltas[i].blocked;
 		if (n)
 			text = arena_printf(a, "%s%s%zu %s", text, text[0] ? ", " : "", n,
 				words[w].word);
 	}
+	if (plan->blocked)
+		text = arena_printf(a, "%s%s%zu blocked", text, text[0] ? ", " : "", plan->blocked);
 	return text;
 }
 
@@ -341,10 +346,10 @@ json_t *print_plan_json(const struct pass *p, int exit_code)
 			json_array_append_new(changes, delta_json(&a, p, i));
 	for (size_t i = 0; i < p->plan.steps.n; i++)
 		json_array_append_new(steps, step_json(&a, p, i));
-	return json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:i}", "version", 1, "pass", p->id, "changes",
+	return json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:i, s:i}", "version", 1, "pass", p->id, "changes",
 		changes, "steps", steps, "unchanged",
-		(int)(p->views.n - p->plan.changes - p->plan.conflicts), "conflicts",
-		(int)p->plan.conflicts, "exit_code", exit_code);
+		(int)(p->views.n - p->plan.changes - p->plan.conflicts - p->plan.blocked),
+		"conflicts", (int)p->plan.conflicts, "blocked", (int)p->plan.blocked, "exit_code", exit_code);
 }
 
 /* ---- outcome ------------------------------------------------------------------------------ */
@@ -365,7 +370,8 @@ static void print_failed(const struct cli *c, const struct plan_step *ps, const 
 void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
 {
 	const struct exec *x = &p->exec;
-	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts;
+	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts &&
+		!p->plan.blocked;
 
 	for (size_t i = 0; i < p->plan.steps.n; i++) {
 		enum step_state state = x->results[i].state;
@@ -377,7 +383,8 @@ void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
 		fprintf(to, "%sDone:%s %zu step%s.\n", c->colored_out ? GREEN : "",
 			c->colored_out ? PLAIN : "", x->done, x->done == 1 ? "" : "s");
 	else
-		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict.%s\n",
+		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict, "
+			"%zu blocked.%s\n",
 			c->colored_out ? YELLOW : "", x->done, x->failed, x->skipped, x->not_ready,
-			p->plan.conflicts, c->colored_out ? PLAIN : "");
+			p->plan.conflicts, p->plan.blocked, c->colored_out ? PLAIN : "");
 }

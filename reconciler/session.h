@@ -8,6 +8,9 @@
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
 
+/* ERR_USAGE for flags of this command whose values make no sense. */
+int session_check_flags(const struct cli *c, struct err *e);
+
 /* Ask on the terminal whether to go on when the plan needs a word that was not given on the
  * command line. 0: go on. -1: ERR_GUARD with what to add. */
 int session_confirm(const struct cli *c, const struct pass *p, struct err *e);

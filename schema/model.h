@@ -94,6 +94,7 @@ struct vm_spec {
 	const char *user, *workdir; /* instead of the image's, or NULL */
 	bool running;
 	uint32_t restart;           /* enum restart */
+	bool protect;               /* not deleted, disk not replaced, until it is false and applied */
 	struct strv depends_on;     /* VMs that have to be ready before this one starts */
 	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
 	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */

@@ -12,7 +12,7 @@ static const char *const top[] = {"defaults", "guards", "include", "moved", "net
 static const char *const image[] = {"auth_file", "labels", "oci_archive", "tar", NULL};
 static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
 static const char *const vm[] = {"drift", "file_sync", "labels", "limits", "mac", "memory.max",
-	"memory.size", "ports", "profile", "profiles", "protect", "ready", "replicas", "update",
+	"memory.size", "ports", "profile", "profiles", "ready", "replicas", "update",
 	"volumes", "vsock.ports", NULL};
 
 static const char *const *words_of(const struct noun *noun)

@@ -42,6 +42,7 @@ struct delta {
 	enum verdict verdict;
 	enum change cost; /* the highest of its reasons */
 	enum tier tier;
+	bool blocked;     /* VERDICT_CONFLICT because a guard stands before it */
 	VEC(struct reason) reasons;
 };
 

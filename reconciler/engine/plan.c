@@ -161,7 +161,8 @@ static void count_deltas(struct planner *p)
 		const struct delta *d = &p->plan->deltas[i];
 
 		if (d->verdict == VERDICT_CONFLICT) {
-			p->plan->conflicts++;
+			p->plan->blocked += d->blocked;
+			p->plan->conflicts += !d->blocked;
 			continue;
 		}
 		p->plan->changes += d->verdict != VERDICT_NONE;
@@ -325,6 +326,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	vec_each(l, leases)
 		*vec_push(a, &p.leases) = *l;
 	make_deltas(&p, source);
+	plan_guard(&p);
 	reserve_cids(&p);
 	block_waiting(&p);
 	count_deltas(&p);
