@@ -62,14 +62,38 @@ const char *bind_where(struct arena *a, const struct binding *b)
 		utf8_quote(a, name, SHOWN));
 }
 
-static bool is_new(struct binding *b, const struct yaml_node *key, const struct spec_head *twin)
+static size_t order_of(const struct load *l, const char *file)
 {
+	size_t i = 0;
+
+	while (i < l->sources.n && l->sources.v[i]->name != file)
+		i++;
+	return i;
+}
+
+/* Whether a stands before b. An object that had to wait for variables is bound after those behind
+ * it. */
+static bool comes_before(const struct load *l, const struct pos *a, const struct pos *b)
+{
+	if (a->file != b->file)
+		return order_of(l, a->file) < order_of(l, b->file);
+	return a->line != b->line ? a->line < b->line : a->col < b->col;
+}
+
+static bool is_new(struct binding *b, const struct spec_head *twin)
+{
+	const struct pos *first, *second = &b->head->pos;
 	struct diag *d;
 
 	if (!twin)
 		return true;
-	d = BIND_ERROR(b->l, b->src, key, "%s is given twice", bind_where(b->l->a, b));
-	d->other = twin->pos;
+	first = &twin->pos;
+	if (comes_before(b->l, second, first)) {
+		first = second;
+		second = &twin->pos;
+	}
+	d = load_error(b->l, *second, "%s is given twice", bind_where(b->l->a, b));
+	d->other = *first;
 	return false;
 }
 
@@ -102,7 +126,7 @@ static void bind_object(struct load *l, struct source *src, const struct noun *n
 	struct binding b = new_binding(l, src, noun, key);
 
 	if (too_many(l, src, key) ||
-		!is_new(&b, key, map_add(l->a, &l->names[noun->kind], key->text, key->n, b.head)))
+		!is_new(&b, map_add(l->a, &l->names[noun->kind], key->text, key->n, b.head)))
 		return;
 	if (!fill(&b, key->child))
 		return;
@@ -121,7 +145,7 @@ static void bind_profile(struct load *l, struct source *src, const struct noun *
 	if (too_many(l, src, key))
 		return;
 	twin = map_add(l->a, &l->names[KIND_N], key->text, key->n, p);
-	if (!is_new(&b, key, twin ? twin->head : NULL))
+	if (!is_new(&b, twin ? twin->head : NULL))
 		return;
 	fill(&b, key->child);
 	*vec_push(l->a, &l->profiles) = p;
@@ -141,7 +165,7 @@ static void bind_defaults(struct load *l, struct source *src, const struct noun 
 		diag_hint(l->a, d, "defaults are for vm");
 		return;
 	}
-	if (!is_new(&b, key, l->defaults))
+	if (!is_new(&b, l->defaults))
 		return;
 	l->defaults = b.head;
 	fill(&b, key->child);
@@ -279,6 +303,25 @@ static void refuse_top(struct load *l, struct source *src, const struct yaml_nod
 			"vars, include and x-...");
 }
 
+/* Remember one file to read. false: no more of them. */
+static bool add_include(struct load *l, struct source *src, const struct yaml_node *n)
+{
+	if (n->type != YAML_SCALAR || yaml_is_null(n)) {
+		l->incomplete = true;
+		if (!n->bad)
+			BIND_ERROR(l, src, n, INCLUDE_KEY ": the name of a file expected, not %s",
+				yaml_what(n));
+	} else if (l->includes.n >= SPEC_FILES_MAX) {
+		l->incomplete = true;
+		BIND_ERROR(l, src, n, INCLUDE_KEY ": more than %d files, the most that is read",
+			SPEC_FILES_MAX);
+		return false;
+	} else if (!n->bad) {
+		*vec_push(l->a, &l->includes) = (struct include){src, n};
+	}
+	return true;
+}
+
 /* Files that are read as if they were given too. */
 static void bind_include(struct load *l, struct source *src, const struct yaml_node *n)
 {
@@ -292,18 +335,9 @@ static void bind_include(struct load *l, struct source *src, const struct yaml_n
 			yaml_what(n));
 		return;
 	}
-	for (const struct yaml_node *i = first; i && !diags_full(l->diags); i = i->next) {
-		if (i->type == YAML_SCALAR && !yaml_is_null(i) && !i->bad) {
-			*vec_push(l->a, &l->includes) = (struct include){src, i};
-			if (n->type != YAML_LIST)
-				return;
-			continue;
-		}
-		l->incomplete = true;
-		if (!i->bad)
-			BIND_ERROR(l, src, i, INCLUDE_KEY ": the name of a file expected, not %s",
-				yaml_what(i));
-	}
+	for (const struct yaml_node *i = first; i && !diags_full(l->diags); i = i->next)
+		if (!add_include(l, src, i) || n->type != YAML_LIST)
+			return;
 }
 
 static void bind_top(struct load *l, struct source *src, const struct yaml_node *key,

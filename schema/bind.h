@@ -50,6 +50,7 @@ struct load {
 	struct spec *spec;
 	VEC(struct source *) sources;
 	VEC(struct include) includes;
+	struct map real; /* path that a file really has -> its struct source */
 	struct spec_head *models[KIND_N]; /* one *_spec of each noun that holds the defaults */
 	struct map names[KIND_N + 1]; /* per kind of noun: name -> struct spec_head;
 				       * [KIND_N]: name -> struct profile */

@@ -100,10 +100,13 @@ static const char *real_of(struct arena *a, const char *path)
 
 static struct source *find_source(const struct load *l, const char *real)
 {
-	vec_each(s, &l->sources)
-		if ((*s)->real && !strcmp((*s)->real, real))
-			return *s;
-	return NULL;
+	return map_get(&l->real, real, strlen(real));
+}
+
+static void know(struct load *l, struct source *src, const char *real)
+{
+	src->real = real;
+	map_add(l->a, &l->real, real, strlen(real), src);
 }
 
 /* ---- the command line ----------------------------------------------------------------------- */
@@ -117,7 +120,8 @@ static int add_text(struct load *l, const char *path, const char *name, const ch
 	if (base_of(l->a, path, &base, e) < 0)
 		return -1;
 	src = load_text(l, name, base, text, len);
-	src->real = real;
+	if (real)
+		know(l, src, real);
 	return 0;
 }
 
@@ -274,7 +278,7 @@ static void read_include(struct load *l, const struct include *inc, const char *
 	}
 	src = load_text(l, path, base, text, len);
 	src->parent = inc->src;
-	src->real = real;
+	know(l, src, real);
 	src->depth = inc->src->depth + 1;
 }
 

@@ -39,12 +39,15 @@ static void require_same(struct arena *a, const struct field *f, const struct sp
 struct file {
 	const char *text;
 	size_t len;
+	size_t reads;
 };
+
+#define READS_MAX 8 /* a text that includes itself again and again finds nothing new */
 
 static int read_named(void *arg, struct arena *a, const char *path, size_t max, char **text,
 	size_t *len, struct err *e)
 {
-	const struct file *f = arg;
+	struct file *f = arg;
 
 	(void)path;
 	if (max < SPEC_BYTES_MAX) { /* a secret */
@@ -52,7 +55,7 @@ static int read_named(void *arg, struct arena *a, const char *path, size_t max, 
 		*len = strlen(*text);
 		return 0;
 	}
-	if (f->len < 16)
+	if (f->len < 16 || ++f->reads > READS_MAX)
 		return err_set(e, ERR_NOINPUT, "no such file");
 	*len = f->len / 2;
 	*text = arena_dupn(a, f->text, *len);
@@ -128,7 +131,7 @@ static void require_refused(struct arena *a, const struct diags *diags, const st
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct file file = {(const char *)data, size};
+	struct file file = {(const char *)data, size, 0};
 	const struct spec_input in = {.env = environment, .read = read_named, .arg = &file};
 	struct diags diags = {0};
 	struct err e = ERR_INIT;
