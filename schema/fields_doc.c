@@ -35,8 +35,9 @@ static const char intro[] =
 	"This file is generated from the field tables in `schema/fields_*.c`; `make docs` writes it.\n"
 	"\n"
 	"A spec is a YAML document with `version: 1` and the maps below, each from a name to its\n"
-	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top that begin with `x-` are\n"
-	"ignored. Anything else that is not listed here is refused.\n"
+	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top and fields that begin with\n"
+	"`x-` are ignored. `vars`, `include`, `defaults` and `profiles` are in `spec.md`. Anything else\n"
+	"that is not listed here is refused.\n"
 	"\n"
 	"A value means what its field says: `no`, `22:22` or `0x10` is text where text is expected.\n"
 	"Quotes make no difference, except that `null`, `~` and nothing at all are only text in\n"
@@ -63,6 +64,7 @@ static const char *bounds(struct arena *a, const struct field *f)
 	case FIELD_STRV:
 	case FIELD_ENV:
 	case FIELD_NAMES:
+	case FIELD_LABELS:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
 	case FIELD_STRING:
 	case FIELD_NAME:
