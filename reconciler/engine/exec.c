@@ -5,6 +5,7 @@
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
+#include "schema/base/point.h"
 
 #include <string.h>
 
@@ -433,6 +434,27 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		r->touched[s->view] = true;
 }
 
+static int driver_apply(struct host *h, const struct step *s, struct kvs *facts, struct err *e)
+{
+	if (point_fails("driver.apply"))
+		return err_sys(e, errno, "cannot %s %s/%s", step_op_name(s->op), kind_name(s->kind),
+			s->name);
+	if (driver_for(s->kind)->apply(h, s, facts, e) < 0)
+		return -1;
+	return point_fails("driver.apply done")
+		? err_sys(e, errno, "cannot see %s/%s done", kind_name(s->kind), s->name) : 0;
+}
+
+static int driver_undo(struct host *h, const struct step *s, struct err *e)
+{
+	if (point_fails("driver.undo"))
+		return err_sys(e, errno, "cannot undo %s/%s", kind_name(s->kind), s->name);
+	if (driver_for(s->kind)->undo(h, s, e) < 0)
+		return -1;
+	return point_fails("driver.undo done")
+		? err_sys(e, errno, "cannot see %s/%s undone", kind_name(s->kind), s->name) : 0;
+}
+
 static void undo_one(struct run *r, uint32_t i, const char *why)
 {
 	const struct plan_step *s = step_at(r, i);
@@ -441,7 +463,7 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	bool existed = view_of(r, s->view)->record != NULL;
 
 	/* What never began has made nothing; what is there under its names is something else's. */
-	if (r->began[i] && driver_for(s->step.kind)->undo(r->x->host, &s->step, &more) < 0) {
+	if (r->began[i] && driver_undo(r->x->host, &s->step, &more) < 0) {
 		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
 			s->step.name, more.msg);
 		note_outcome(r, i, "undo-failed", more.msg);
@@ -534,7 +556,7 @@ static int do_step(struct run *r, uint32_t i, struct kvs *facts, struct err *e)
 		handles_remove(r->x->host->state_fd, step->name, e) < 0)
 		return -1;
 	r->began[i] = true;
-	return driver_for(step->kind)->apply(r->x->host, step, facts, e);
+	return driver_apply(r->x->host, step, facts, e);
 }
 
 static void run_step(struct run *r, uint32_t i)

@@ -3,6 +3,7 @@
 
 #include "schema/base/fd.h"
 #include "schema/base/json.h"
+#include "schema/base/point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -195,7 +196,9 @@ int handles_remove(int state_fd, const char *vm, struct err *e)
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0
 			: err_sys(e, errno, "cannot open folder vms/%s", vm);
-	if (unlinkat(dir, "handles.json", 0) < 0 && errno != ENOENT)
+	if (point_fails("handles.remove") ||
+		(unlinkat(dir, "handles.json", 0) < 0 && errno != ENOENT) ||
+		point_fails("handles.remove done"))
 		return err_sys(e, errno, "cannot remove vms/%s/handles.json", vm);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
+#include "schema/base/point.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -50,7 +51,8 @@ static int db_error(struct store *s, struct err *e, const char *what)
 	int code = sqlite3_extended_errcode(s->db);
 
 	err_set(e, ERR_STATE, "%s: %s", what, sqlite3_errmsg(s->db));
-	if ((code & 0xff) == SQLITE_BUSY) {
+	/* SQLITE_PROTOCOL: a lock of the log could not be had for so long that SQLite gave up. */
+	if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_PROTOCOL) {
 		err_set(e, ERR_LOCKED, "%s: the state database is in use", what);
 		err_hint(e, "another program holds state.db; try again when it is done");
 	}
@@ -275,12 +277,18 @@ void store_close(struct store *s)
 
 int store_begin(struct store *s, struct err *e)
 {
+	if (point_fails("store.begin"))
+		return err_sys(e, errno, "cannot start to write state");
 	return run(s, "BEGIN IMMEDIATE", "cannot start to write state", e);
 }
 
 int store_commit(struct store *s, struct err *e)
 {
-	return run(s, "COMMIT", "cannot commit state", e);
+	if (point_fails("store.commit"))
+		return err_sys(e, errno, "cannot commit state");
+	if (run(s, "COMMIT", "cannot commit state", e) < 0)
+		return -1;
+	return point_fails("store.commit done") ? err_sys(e, errno, "cannot commit state") : 0;
 }
 
 void store_rollback(struct store *s)
