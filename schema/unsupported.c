@@ -11,7 +11,7 @@ static const char *const top[] = {"defaults", "guards", "include", "moved", "net
 	"vars", "volumes", NULL};
 static const char *const image[] = {"auth_file", "labels", "oci_archive", "tar", NULL};
 static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
-static const char *const vm[] = {"drift", "file_sync", "labels", "limits", "mac", "memory.max",
+static const char *const vm[] = {"file_sync", "labels", "limits", "mac", "memory.max",
 	"memory.size", "ports", "profile", "profiles", "protect", "ready", "replicas", "update",
 	"volumes", "vsock.ports", NULL};
 
