@@ -77,6 +77,7 @@ struct view {
 	const struct record *record;
 	struct kvs resolved;      /* what resolve said */
 	struct observed observed; /* what observe says */
+	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 };
 
 /* What name works with. Everything in it is decided before. */

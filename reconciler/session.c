@@ -191,6 +191,7 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 	bool idle = !p->plan.changes && !p->plan.steps.n && !p->interrupted.n;
 	int code;
 
+	print_expired(c, p);
 	if (pass_note(p, e) < 0)
 		return -1;
 	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts && !p->plan.blocked) {
@@ -220,6 +221,7 @@ int session_show(struct cli *c, const struct pass *p)
 	bool differs = p->plan.changes || p->plan.conflicts || p->plan.blocked || p->plan.steps.n;
 	int code = c->exit_code && differs ? 2 : 0;
 
+	print_expired(c, p);
 	if (c->output == OUTPUT_JSON) {
 		_cleanup_json_ json_t *j = print_plan_json(p, code);
 

@@ -6,6 +6,7 @@
 #include "schema/bind.h"
 
 #include "schema/base/utf8.h"
+#include "schema/moment.h"
 #include "schema/ociref.h"
 
 #include <ctype.h>
@@ -392,8 +393,21 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 			WORKLOAD_MAX);
 }
 
+static void check_drift(struct load *l, const struct vm_spec *s)
+{
+	struct err err = ERR_INIT;
+	struct diag *d;
+	int64_t ms;
+
+	if (!s->drift_until || moment_parse(s->drift_until, &ms, &err) == 0)
+		return;
+	d = load_error(l, field_pos(&s->head, "drift.until"), "drift.until: %s", err.msg);
+	diag_hint(l->a, d, "%s", err.hint);
+}
+
 static void check_vm(struct load *l, const struct vm_spec *s)
 {
+	check_drift(l, s);
 	check_user(l, s);
 	check_workload(l, s);
 	if (s->workdir && *s->workdir != '/' && !is_inherited(&s->head, "workdir"))

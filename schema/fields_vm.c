@@ -17,6 +17,7 @@ static const char *const vmms[] = {"auto", "qemu", NULL};
 static const char *const backends[] = {"auto", "copy", "reflink", NULL};
 static const char *const networks[] = {"none", "user", NULL};
 static const char *const inits[] = {"auto", "builtin", "image", NULL};
+static const char *const drifts[] = {"repair", "report", "ignore", "hold", NULL};
 static const char *const restarts[] = {"never", "on_failure", "always", NULL};
 
 static const struct field fields[] = {
@@ -100,6 +101,18 @@ static const struct field fields[] = {
 		.offset = offsetof(struct vm_spec, stop_timeout_ms), .min = SECOND, .max = HOUR,
 		.dflt = "10s", .absent = "10s",
 		.help = "how long its workload may take to end before it is killed"},
+	{.path = "drift.policy", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift), .choices = drifts, .dflt = "repair",
+		.shorthand = "drift", .absent = "repair",
+		.help = "what to do when it or its disk is not as it was made; hold: change nothing"},
+	{.path = "drift.until", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_until), .min = 1, .max = 40,
+		.absent = "the policy holds until the spec says otherwise",
+		.help = "a date or RFC 3339 time (UTC) from which on the policy is repair again"},
+	{.path = "drift.why", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_why), .min = 1, .max = 400,
+		.absent = "no reason is given",
+		.help = "why the policy is not repair, shown with it"},
 };
 
 const struct noun noun_vm = {

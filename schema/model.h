@@ -78,6 +78,7 @@ enum backend { BACKEND_AUTO, BACKEND_COPY, BACKEND_REFLINK };
 enum network { NETWORK_NONE, NETWORK_USER };
 enum init { INIT_AUTO, INIT_BUILTIN, INIT_IMAGE };
 enum restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum drift { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_IGNORE, DRIFT_HOLD };
 
 struct vm_spec {
 	struct spec_head head;
@@ -102,6 +103,9 @@ struct vm_spec {
 	struct strv depends_on;     /* VMs that have to be ready before this one starts */
 	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
 	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */
+	uint32_t drift;             /* enum drift: what to do when it is not as it was made */
+	const char *drift_until;    /* a moment (schema/moment.h) that ends the policy, or NULL */
+	const char *drift_why;      /* for people, or NULL */
 };
 
 struct spec {

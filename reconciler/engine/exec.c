@@ -53,6 +53,20 @@ static void apply_spec(struct run *r, uint32_t view)
 		o->spec->pos.col);
 }
 
+/* A held VM is recorded as held; its other fields stay what they are. */
+static void apply_hold(struct run *r, uint32_t view)
+{
+	const struct spec_head *head = view_of(r, view)->object->spec;
+
+	for (size_t i = 0; i < head->noun->n_fields; i++) {
+		const struct field *f = &head->noun->fields[i];
+
+		if (f->feeds == view_of(r, view)->object->kind && !strncmp(f->path, "drift.", 6))
+			kvs_set(r->a, &r->records[view].fields, f->path, field_print(r->a, f, head));
+	}
+	r->touched[view] = true;
+}
+
 static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
 {
 	struct record *rec = &r->records[view];
@@ -132,6 +146,10 @@ static void settle_rows(struct run *r)
 			continue;
 		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
 			r->forget[i] = true;
+			continue;
+		}
+		if (plan->deltas[i].drift == DRIFT_HOLD) {
+			apply_hold(r, i);
 			continue;
 		}
 		apply_spec(r, i);

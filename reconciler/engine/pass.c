@@ -1,6 +1,7 @@
 /* pass.c - one pass on one screen: load -> resolve -> observe -> diff -> plan -> execute. */
 #include "reconciler/engine/pass.h"
 
+#include "reconciler/engine/drift.h"
 #include "reconciler/engine/handles.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
@@ -215,6 +216,8 @@ int pass_look(struct pass *p, struct err *e)
 	make_views(p);
 	if (resolve(p, e) < 0 || observe(p, e) < 0)
 		return -1;
+	vec_each(v, &p->views)
+		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
 	if (p->interrupted.n && pass_scan(p, e) < 0)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
