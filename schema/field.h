@@ -35,6 +35,7 @@ struct field {
 	const char *dflt;      /* default as one would write it; NULL: nothing */
 	const char *absent;    /* what leaving it out means, for people */
 	const char *help;      /* one line */
+	const char *example;   /* a value as one would write it; NULL: one that its type gives */
 	const char *const *choices; /* FIELD_ENUM: NULL-terminated */
 	bool required;
 	enum kind ref;         /* FIELD_NAME, FIELD_NAMES: kind of the object named */

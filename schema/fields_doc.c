@@ -1,9 +1,8 @@
 /* fields_doc.c - the field tables as a document for people. */
 #include "schema/fields_doc.h"
 
-#include "schema/field.h"
+#include "schema/describe.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct out {
@@ -50,31 +49,6 @@ static const char intro[] =
 	"again), `none` that the value is used when the object is made and has no effect on one that\n"
 	"is there.\n";
 
-static const char *bounds(struct arena *a, const struct field *f)
-{
-	switch (f->type) {
-	case FIELD_U32:
-		return arena_printf(a, "%" PRId64 " to %" PRId64, f->min, f->max);
-	case FIELD_SIZE:
-		return arena_printf(a, "%s to %s", size_print(a, (uint64_t)f->min),
-			size_print(a, (uint64_t)f->max));
-	case FIELD_DURATION:
-		return arena_printf(a, "%s to %s", duration_print(a, (uint64_t)f->min),
-			duration_print(a, (uint64_t)f->max));
-	case FIELD_STRV:
-	case FIELD_ENV:
-	case FIELD_NAMES:
-	case FIELD_LABELS:
-		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
-	case FIELD_STRING:
-	case FIELD_NAME:
-	case FIELD_PATH:
-		return arena_printf(a, "%" PRId64 " to %" PRId64 " bytes", f->min, f->max);
-	default:
-		return "";
-	}
-}
-
 static void put_field(struct out *o, const struct field *f)
 {
 	const char *name = arena_printf(o->a, "`%s`", f->path);
@@ -85,7 +59,7 @@ static void put_field(struct out *o, const struct field *f)
 	put_cell(o, name);
 	put_cell(o, f->help);
 	put_cell(o, field_expects(o->a, f));
-	put_cell(o, bounds(o->a, f));
+	put_cell(o, describe_bounds(o->a, f));
 	put_cell(o, f->absent);
 	put_cell(o, f->change == CHANGE_NONE
 			? "none"
