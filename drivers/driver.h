@@ -76,6 +76,7 @@ struct view {
 	const struct object *object;
 	const struct record *record;
 	struct kvs resolved;      /* what resolve said */
+	const char *unresolved;   /* why it could not say anything; NULL: it could */
 	struct observed observed; /* what observe says */
 	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 };

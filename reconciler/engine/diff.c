@@ -259,6 +259,11 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 			"belongs to source %s; delete it there first, or give --source", v->record->source);
 		return;
 	}
+	if (v->unresolved) {
+		out->verdict = VERDICT_CONFLICT;
+		add_reason(a, out, CHANGE_NONE)->text = v->unresolved;
+		return;
+	}
 	if (v->object && v->drift == DRIFT_HOLD) {
 		hold(a, v, out);
 		return;

@@ -114,25 +114,25 @@ static void make_views(struct pass *p)
 
 /* ---- look --------------------------------------------------------------------------------- */
 
-static void add_place(const struct object *o, struct err *e)
-{
-	if (!e->file[0])
-		err_at(e, o->spec->pos.file, o->spec->pos.line, o->spec->pos.col);
-	err_wrap(e, "%s/%s", kind_name(o->kind), o->name);
-}
-
+/* An image or kernel whose content cannot be found out holds back what needs it; the rest of the spec
+ * can still be done. */
 static int resolve(struct pass *p, struct err *e)
 {
 	vec_each(v, &p->views) {
 		const struct driver *d = driver_for(v->object ? v->object->kind : v->record->kind);
+		struct err why = ERR_INIT;
 
-		if (!v->object || !d->resolve)
+		if (!v->object || !d->resolve ||
+			d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
+				&v->resolved, &why) == 0)
 			continue;
-		if (d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record, &v->resolved,
-			    e) < 0) {
-			add_place(v->object, e);
+		if (why.kind == ERR_CANCELLED) {
+			*e = why;
 			return -1;
 		}
+		v->resolved = (struct kvs){0};
+		v->unresolved = why.hint[0] ? arena_printf(p->a, "%s; %s", why.msg, why.hint)
+					    : arena_dup(p->a, why.msg);
 	}
 	return 0;
 }
