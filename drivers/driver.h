@@ -44,6 +44,7 @@
  *	vm      run        absolute folder of its sockets and logs
  *	vm      nonce      of this boot; the guest repeats it in what it reports
  *	vm      accel      "kvm" or "tcg"
+ *	vm      ready      "no" from its start until its agent answered, then "yes"; the engine's
  *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
  */
 #pragma once

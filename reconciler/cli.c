@@ -434,6 +434,7 @@ int cli_main(int argc, char **argv)
 	struct cli c = {
 		.program = "reconcile",
 		.log_level = LOG_WARN,
+		.tail = UINT64_MAX,
 		.lock_timeout_ms = 10000,
 		.timeout_ms = 30000,
 	};

@@ -183,8 +183,10 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 		set_state(r, s->view, RECORD_MAKING, rec->reason);
 		return;
 	}
-	if (s->step.op == STEP_START) /* what an earlier process was is over */
+	if (s->step.op == STEP_START) { /* what an earlier process was is over */
 		drop_process_facts(r, s->view);
+		kvs_set(r->a, &rec->facts, "ready", "no");
+	}
 	apply_spec(r, s->view);
 	kvs_merge(r->a, &rec->facts, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
@@ -407,7 +409,8 @@ static int write_handles(struct run *r, const char *vm, struct err *e)
  * after a deletion: there must be nothing left. */
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 {
-	bool of_vm = s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP);
+	bool of_vm = (s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP)) ||
+		(s->step.kind == KIND_GUEST && s->step.op == STEP_WAIT);
 	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
 
 	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
@@ -422,6 +425,15 @@ static void stopped_as_asked(struct run *r, uint32_t view)
 	set_made(r, view);
 }
 
+/* Also of a VM that runs since an earlier pass, whose wait was all that was left to do. */
+static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
+{
+	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
+	if (verdict == VERDICT_LIVE)
+		apply_spec(r, view);
+	set_made(r, view);
+}
+
 static void step_succeeded(struct run *r, const struct plan_step *s, const struct kvs *facts)
 {
 	struct record *rec = &r->records[s->view];
@@ -432,8 +444,11 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		r->touched[s->view] = true;
 		return;
 	}
-	if (s->step.kind == KIND_GUEST)
+	if (s->step.kind == KIND_GUEST) {
+		if (s->step.op == STEP_WAIT)
+			became_ready(r, s->view, verdict);
 		return;
+	}
 	if (s->step.op == STEP_STOP)
 		drop_process_facts(r, s->view);
 	if (s->step.op == STEP_UPDATE) {
@@ -544,6 +559,8 @@ static void step_failed(struct run *r, uint32_t i)
 	}
 	res->state = STEP_FAILED;
 	r->x->failed++;
+	if (res->err.kind == ERR_CONFLICT) /* it made nothing; what is there is not its own */
+		r->began[i] = false;
 	if (s->step.op == STEP_CREATE || s->step.op == STEP_START) {
 		undo_change(r, i);
 	} else {

@@ -5,6 +5,7 @@
 #include "reconciler/engine/handles.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
+#include "schema/field.h"
 #include "schema/spec.h"
 
 #include <stdio.h>
@@ -114,6 +115,18 @@ static void make_views(struct pass *p)
 
 /* ---- look --------------------------------------------------------------------------------- */
 
+/* It was made, and the spec asks for the same as then: its own copy serves. */
+static bool is_as_applied(const struct view *v)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct kvs fields = {0};
+
+	if (!v->record || v->record->state != RECORD_MADE)
+		return false;
+	field_values(&a, v->object->spec->noun, v->object->spec, v->object->kind, &fields);
+	return kvs_equal(&fields, &v->record->fields);
+}
+
 /* An image or kernel whose content cannot be found out holds back what needs it; the rest of the spec
  * can still be done. */
 static int resolve(struct pass *p, struct err *e)
@@ -131,6 +144,11 @@ static int resolve(struct pass *p, struct err *e)
 			return -1;
 		}
 		v->resolved = (struct kvs){0};
+		if (is_as_applied(v)) {
+			log_warn("using what was made before", "object=%s/%s why=\"%s\"",
+				kind_name(v->object->kind), v->object->name, why.msg);
+			continue;
+		}
 		v->unresolved = why.hint[0] ? arena_printf(p->a, "%s; %s", why.msg, why.hint)
 					    : arena_dup(p->a, why.msg);
 	}

@@ -116,6 +116,28 @@ static void raise_dependents(struct planner *p, uint32_t i)
 	}
 }
 
+bool planner_is_waited_for(const struct view *v)
+{
+	const char *ready = v->record ? kvs_get(&v->record->facts, "ready") : NULL;
+
+	return v->object && v->object->kind == KIND_VM && vm_of(v)->running && v->observed.running &&
+		ready && !strcmp(ready, "no");
+}
+
+/* A wait that timed out, or was interrupted, is not done. */
+static void raise_waits(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		struct delta *d = &p->plan->deltas[i];
+
+		if (planner_is_waited_for(v) && (d->verdict == VERDICT_NONE ||
+			d->verdict == VERDICT_LIVE || d->verdict == VERDICT_ADOPT))
+			diff_raise(p->a, d, CHANGE_LIVE, "its agent has not answered yet",
+				v->object->spec->pos);
+	}
+}
+
 static void make_deltas(struct planner *p, const char *source)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -338,6 +360,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	vec_each(l, leases)
 		*vec_push(a, &p.leases) = *l;
 	make_deltas(&p, source);
+	raise_waits(&p);
 	plan_guard(&p);
 	reserve_cids(&p);
 	block_waiting(&p);
