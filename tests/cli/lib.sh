@@ -1,7 +1,7 @@
 # lib.sh - what tests/cli/run works with. Source it after tests/lib/tap.sh.
 # shellcheck shell=bash
 
-reconcile=$build/reconcile
+reconcile=${build:?}/reconcile
 
 cli_start() {
 	work=$(mktemp -d)
