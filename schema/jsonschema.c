@@ -2,6 +2,7 @@
 #include "schema/jsonschema.h"
 
 #include "schema/describe.h"
+#include "schema/range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,8 @@ static json_t *ref_bounded(const char *def, const struct field *f)
 {
 	json_t *j = ref(def);
 
+	if (f->pattern)
+		json_object_set_new(j, "pattern", json_string(f->pattern));
 	if (f->min > 0)
 		json_object_set_new(j, "minLength", json_integer(f->min));
 	/* Bounds are bytes and a schema counts characters: what it lets through is for the parser. */
@@ -71,6 +74,39 @@ static json_t *number_schema(const struct field *f)
 {
 	return json_pack("{s:[s, s], s:I, s:I, s:s}", "type", "integer", "string", "minimum",
 		(json_int_t)f->min, "maximum", (json_int_t)f->max, "pattern", "^(0|[1-9][0-9]*)$");
+}
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit sizes[] = {{"KiB", 1024}, {"MiB", 1024 * 1024},
+	{"GiB", 1024 * 1024 * 1024}, {"TiB", 1024ll * 1024 * 1024 * 1024}, {NULL, 0}};
+static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000},
+	{"h", 3600 * 1000}, {NULL, 0}};
+
+/* Bounds of a text with a unit: one range for each unit. That it is a multiple of the step is left
+ * to the parser. */
+static json_t *unit_schema(struct arena *a, const char *def, const struct unit *units,
+	const struct field *f)
+{
+	struct text t = {.a = a};
+	json_t *j = ref(def);
+
+	text_put(&t, "^0*(");
+	for (const struct unit *u = units; u->name; u++) {
+		int64_t lo = f->min / u->factor + (f->min % u->factor != 0);
+
+		if (lo > f->max / u->factor)
+			continue;
+		text_put(&t, t.v[t.n - 1] == '(' ? "" : "|");
+		range_put(&t, (uint64_t)lo, (uint64_t)(f->max / u->factor));
+		text_put(&t, u->name);
+	}
+	text_put(&t, ")$");
+	json_object_set_new(j, "pattern", json_string(text_end(&t)));
+	return j;
 }
 
 static json_t *enum_schema(const struct field *f)
@@ -96,7 +132,7 @@ static json_t *env_schema(const struct field *f)
 		(json_int_t)f->min, "maxProperties", (json_int_t)f->max);
 }
 
-static json_t *value_schema(const struct field *f)
+static json_t *value_schema(struct arena *a, const struct field *f)
 {
 	switch (f->type) {
 	case FIELD_STRING:
@@ -114,9 +150,9 @@ static json_t *value_schema(const struct field *f)
 	case FIELD_ENUM:
 		return enum_schema(f);
 	case FIELD_SIZE:
-		return ref("size");
+		return unit_schema(a, "size", sizes, f);
 	case FIELD_DURATION:
-		return ref("duration");
+		return unit_schema(a, "duration", times, f);
 	case FIELD_STRV:
 		return list_schema(f, "text");
 	case FIELD_NAMES:
@@ -142,7 +178,7 @@ static json_t *default_json(const struct field *f)
 
 static json_t *field_schema(struct arena *a, const struct field *f)
 {
-	json_t *j = value_schema(f);
+	json_t *j = value_schema(a, f);
 	const char *bounds = describe_bounds(a, f);
 
 	json_object_set_new(j, "description",

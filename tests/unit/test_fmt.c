@@ -106,7 +106,8 @@ static void test_golden(void **state)
 static void test_refused(void **state)
 {
 	static const char *const texts[] = {"a: [", "a: &x 1\n", "a: *x\n", "a: !!int 1\n",
-		"a: 1\n  b: 2\n", "? a\n  b\n: 1\n"};
+		"a: 1\n  b: 2\n", "? a\n  b\n: 1\n", "a: \xc2\x85\n", "a: \xff\n", "a: b\x1b\n", "text\n",
+		"? [a]\n: 1\n", ": 1\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
