@@ -60,8 +60,11 @@ const char *past_time(struct arena *a, int64_t ms)
 
 const char *past_who(struct arena *a, uint32_t uid)
 {
-	const struct passwd *pw = getpwuid(uid);
+	struct passwd room, *pw = NULL;
+	char text[4096];
 
+	if (getpwuid_r(uid, &room, text, sizeof(text), &pw) != 0)
+		pw = NULL;
 	return pw ? arena_printf(a, "%s (uid %u)", pw->pw_name, uid) : arena_printf(a, "uid %u", uid);
 }
 

@@ -597,8 +597,8 @@ int exec_run(struct exec *x, struct err *e)
 	r.steps = arena_array(a, steps, sizeof(*r.steps));
 	for (uint32_t i = 0; i < x->plan->steps.n; i++)
 		r.steps[i] = x->plan->steps.v[i];
-	history_init(&r.history, a, x->pass, x->source);
-	history_decisions(&r.history, x->plan, x->interrupted);
+	history_init(&r.history, a, x->plan, x->pass, x->source);
+	history_decisions(&r.history, x->interrupted);
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {

@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-void history_init(struct history *h, struct arena *a, const char *pass, const char *source)
+void history_init(struct history *h, struct arena *a, const struct plan *plan, const char *pass,
+	const char *source)
 {
-	*h = (struct history){.a = a, .pass = pass, .source = source};
+	*h = (struct history){.a = a, .plan = plan, .pass = pass, .source = source,
+		.last = arena_array(a, plan->views->n + 1, sizeof(size_t))};
 }
 
 const char *history_state(const struct record *row)
@@ -36,10 +38,12 @@ static const char *place_of(struct arena *a, const struct pos *pos)
 static struct event *add(struct history *h, const struct view *v, enum kind kind, const char *name,
 	const char *what)
 {
-	struct history_entry *x = vec_push(h->a, &h->pending);
+	struct event *ev = vec_push(h->a, &h->pending);
 
-	x->view = v;
-	x->event = (struct event){
+	/* The steps of a guest belong to the view of its VM and say nothing of its row. */
+	if (v && kind != KIND_GUEST)
+		h->last[v - h->plan->views->v] = h->pending.n;
+	*ev = (struct event){
 		.time_ms = clock_real_ms(),
 		.pass = h->pass,
 		.kind = kind,
@@ -50,7 +54,7 @@ static struct event *add(struct history *h, const struct view *v, enum kind kind
 		.place = v && v->object ? place_of(h->a, &v->object->spec->pos) : "",
 		.uid = (uint32_t)getuid(),
 	};
-	return &x->event;
+	return ev;
 }
 
 static void set_detail(struct history *h, struct event *ev, json_t *detail)
@@ -102,8 +106,10 @@ static void add_decided(struct history *h, const struct delta *d)
 		change_name(d->cost), "reasons", reasons_json(h->a, d)));
 }
 
-void history_decisions(struct history *h, const struct plan *plan, const struct intents *interrupted)
+void history_decisions(struct history *h, const struct intents *interrupted)
 {
+	const struct plan *plan = h->plan;
+
 	vec_each(i, interrupted)
 		set_detail(h, add(h, views_find(plan->views, i->kind, i->name), i->kind, i->name,
 			"interrupted"), json_pack("{s:s, s:s}", "op", step_op_name(i->op), "pass",
@@ -128,18 +134,11 @@ void history_step(struct history *h, const struct view *v, const struct step *st
 	set_detail(h, ev, json_pack("{s:s, s:s*}", "op", step_op_name(step->op), "error", error));
 }
 
-static struct event *last_of(struct history *h, const struct view *v, enum kind kind)
-{
-	for (size_t i = h->pending.n; i-- > 0;)
-		if (h->pending.v[i].view == v && h->pending.v[i].event.kind == kind)
-			return &h->pending.v[i].event;
-	return NULL;
-}
-
 void history_row(struct history *h, const struct view *v, const struct delta *d,
 	const struct record *row, bool forget)
 {
-	struct event *ev = last_of(h, v, row->kind);
+	size_t last = h->last[v - h->plan->views->v];
+	struct event *ev = last ? &h->pending.v[last - 1] : NULL;
 
 	if (forget) {
 		add(h, v, row->kind, row->name, "forgotten")->state = "gone";
@@ -173,10 +172,10 @@ int history_write(struct history *h, struct store *s, struct err *e)
 {
 	if (!h->pending.n)
 		return 0;
-	vec_each(x, &h->pending)
-		if (store_event_add(s, &x->event, e) < 0)
-			return -1;
+	if (store_event_add(s, &h->pending, e) < 0)
+		return -1;
 	h->pending.n = 0;
+	memset(h->last, 0, h->plan->views->n * sizeof(*h->last));
 	return store_event_trim(s, events_to_keep(), e);
 }
 
@@ -209,8 +208,10 @@ static int is_news(const struct history *h, struct store *s, const struct event 
 	return 0;
 }
 
-int history_notices(struct history *h, struct store *s, const struct plan *plan, struct err *e)
+int history_notices(struct history *h, struct store *s, struct err *e)
 {
+	const struct plan *plan = h->plan;
+
 	for (size_t i = 0; i < plan->views->n; i++) {
 		const struct delta *d = &plan->deltas[i];
 		bool news = true;
@@ -221,7 +222,7 @@ int history_notices(struct history *h, struct store *s, const struct plan *plan,
 			add_left(h, d);
 		else
 			continue;
-		if (is_news(h, s, &h->pending.v[h->pending.n - 1].event, &news, e) < 0)
+		if (is_news(h, s, &h->pending.v[h->pending.n - 1], &news, e) < 0)
 			return -1;
 		if (!news)
 			h->pending.n--;

@@ -19,22 +19,20 @@
 /* How many events are kept; RECONCILE_HISTORY_KEEP says otherwise. */
 #define HISTORY_KEEP 100000
 
-struct history_entry {
-	struct event event;
-	const struct view *view; /* NULL: of no object in this pass */
-};
-
 struct history {
 	struct arena *a;
+	const struct plan *plan;
 	const char *pass, *source;
-	VEC(struct history_entry) pending;
+	struct events pending;
+	size_t *last;            /* per view: its last pending event, counted from 1; 0: none */
 };
 
 /* Begin to gather for a pass. */
-void history_init(struct history *h, struct arena *a, const char *pass, const char *source);
+void history_init(struct history *h, struct arena *a, const struct plan *plan, const char *pass,
+	const char *source);
 
 /* What was seen and decided; and the steps of earlier passes that did not end. */
-void history_decisions(struct history *h, const struct plan *plan, const struct intents *interrupted);
+void history_decisions(struct history *h, const struct intents *interrupted);
 
 /* A step of the object of that view: what happened to it, and why when it went wrong. */
 void history_step(struct history *h, const struct view *v, const struct step *step,
@@ -49,7 +47,7 @@ void history_row(struct history *h, const struct view *v, const struct delta *d,
 int history_write(struct history *h, struct store *s, struct err *e);
 
 /* Conflicts and drift left alone that are not the last thing known of their objects. */
-int history_notices(struct history *h, struct store *s, const struct plan *plan, struct err *e);
+int history_notices(struct history *h, struct store *s, struct err *e);
 
 /* The state of an object in words: running, stopped, made, making, failed, deleting. */
 const char *history_state(const struct record *row);

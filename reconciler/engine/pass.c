@@ -251,8 +251,8 @@ static int note_history(struct pass *p, bool *begun, struct err *e)
 {
 	struct history h;
 
-	history_init(&h, p->a, p->id, p->source ? p->source : "");
-	if (history_notices(&h, p->store, &p->plan, e) < 0)
+	history_init(&h, p->a, &p->plan, p->id, p->source ? p->source : "");
+	if (history_notices(&h, p->store, e) < 0)
 		return -1;
 	if (!h.pending.n)
 		return 0;

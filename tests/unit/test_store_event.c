@@ -68,11 +68,13 @@ static int raw_int(const char *file, const char *sql)
 static void put(struct store *s, int64_t time_ms, const char *name, const char *what,
 	const char *state)
 {
-	const struct event ev = {.time_ms = time_ms, .pass = "p1", .kind = KIND_VM, .name = name,
+	struct event ev = {.time_ms = time_ms, .pass = "p1", .kind = KIND_VM, .name = name,
 		.source = "a.yaml", .what = what, .state = state, .detail = "{\"op\":\"start\"}",
 		.place = "a.yaml:3:5", .uid = 7};
 
-	OK(store_event_add(s, &ev, e));
+	const struct events one = {.v = &ev, .n = 1};
+
+	OK(store_event_add(s, &one, e));
 }
 
 /* ---- there and back ---------------------------------------------------------------------------- */
