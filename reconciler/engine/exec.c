@@ -2,6 +2,7 @@
 #include "reconciler/engine/exec.h"
 
 #include "reconciler/engine/handles.h"
+#include "reconciler/engine/history.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
@@ -28,6 +29,7 @@ struct run {
 	int64_t *intents;          /* per step */
 	bool *began;               /* per step: the driver was asked to do it */
 	VEC(struct outcome) outcomes;
+	struct history history;
 };
 
 static const struct view *view_of(const struct run *r, uint32_t i)
@@ -257,6 +259,9 @@ static int write_rows(struct run *r, struct err *e)
 	for (uint32_t i = 0; i < r->x->plan->views->n; i++) {
 		const struct record *rec = &r->records[i];
 
+		if (r->forget[i] || r->touched[i])
+			history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec,
+				r->forget[i]);
 		if (r->forget[i]) {
 			if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
 				return -1;
@@ -300,6 +305,8 @@ static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *
 		if (store_intent(r->x->store, r->x->pass, &step_at(r, i)->step, &r->intents[i], e) < 0)
 			return -1;
 		mark_intent(r, step_at(r, i));
+		history_step(&r->history, view_of(r, step_at(r, i)->view), &step_at(r, i)->step, "began",
+			NULL);
 	}
 	return 0;
 }
@@ -313,7 +320,7 @@ static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct 
 		return -1;
 	if ((first && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
-		write_rows(r, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
+		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
 		store_rollback(store);
 		return -1;
 	}
@@ -324,6 +331,9 @@ static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct 
 
 static void note_outcome(struct run *r, uint32_t i, const char *state, const char *error)
 {
+	const struct plan_step *s = step_at(r, i);
+
+	history_step(&r->history, view_of(r, s->view), &s->step, state, error);
 	*vec_push(r->a, &r->outcomes) = (struct outcome){
 		.intent = r->intents[i],
 		.state = state,
@@ -382,6 +392,8 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 		r->x->skipped++;
 		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
 			step_op_name(on->op), kind_name(on->kind), on->name);
+		history_step(&r->history, view_of(r, step_at(r, n->from)->view),
+			&step_at(r, n->from)->step, "skipped", res->err.msg);
 		blame_vm(r, step_at(r, n->from), res->err.msg);
 	}
 }
@@ -647,6 +659,8 @@ int exec_run(struct exec *x, struct err *e)
 	r.steps = arena_array(a, steps, sizeof(*r.steps));
 	for (uint32_t i = 0; i < x->plan->steps.n; i++)
 		r.steps[i] = x->plan->steps.v[i];
+	history_init(&r.history, a, x->plan, x->pass, x->source);
+	history_decisions(&r.history, x->interrupted);
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {

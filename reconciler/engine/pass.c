@@ -3,6 +3,8 @@
 
 #include "reconciler/engine/drift.h"
 #include "reconciler/engine/handles.h"
+#include "reconciler/engine/history.h"
+#include "reconciler/engine/recall.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
 #include "schema/field.h"
@@ -113,6 +115,24 @@ static void make_views(struct pass *p)
 	}
 }
 
+/* Each record with the object that it was made by: what was last applied is what is wanted. */
+static void recall_views(struct pass *p)
+{
+	vec_each(r, &p->records) {
+		const struct record *vm = NULL;
+
+		if (!is_in_scope(p, r))
+			continue;
+		vec_each(other, &p->records)
+			if (r->kind == KIND_DISK && other->kind == KIND_VM && !strcmp(r->name, other->name))
+				vm = other;
+		*vec_push(p->a, &p->views) = (struct view){
+			.object = recall_object(p->a, r, vm),
+			.record = r,
+		};
+	}
+}
+
 /* ---- look --------------------------------------------------------------------------------- */
 
 /* It was made, and the spec asks for the same as then: its own copy serves. */
@@ -217,6 +237,7 @@ void pass_init(struct pass *p)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
+	log_operation(p->id);
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
 }
 
@@ -231,11 +252,16 @@ int pass_look(struct pass *p, struct err *e)
 		spec_expand(p->a, p->spec, &p->objects);
 	if (p->objects.n)
 		qsort(p->objects.v, p->objects.n, sizeof(*p->objects.v), compare_objects);
-	make_views(p);
-	if (resolve(p, e) < 0 || observe(p, e) < 0)
+	if (p->recall)
+		recall_views(p);
+	else
+		make_views(p);
+	if ((!p->recall && resolve(p, e) < 0) || observe(p, e) < 0)
 		return -1;
 	vec_each(v, &p->views)
 		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
+	if (p->recall)
+		return 0;
 	if (p->interrupted.n && pass_scan(p, e) < 0)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
@@ -249,6 +275,7 @@ int pass_act(struct pass *p, struct err *e)
 	p->exec.plan = &p->plan;
 	p->exec.source = p->source ? p->source : "";
 	p->exec.pass = p->id;
+	p->exec.interrupted = &p->interrupted;
 	return exec_run(&p->exec, e);
 }
 
@@ -283,13 +310,27 @@ static int write_lost_handles(struct pass *p, struct err *e)
 	return 0;
 }
 
+static int note_history(struct pass *p, bool *begun, struct err *e)
+{
+	struct history h;
+
+	history_init(&h, p->a, &p->plan, p->id, p->source ? p->source : "");
+	if (history_notices(&h, p->store, e) < 0)
+		return -1;
+	if (!h.pending.n)
+		return 0;
+	if (!*begun && store_begin(p->store, e) < 0)
+		return -1;
+	*begun = true;
+	return history_write(&h, p->store, e);
+}
+
 int pass_note(struct pass *p, struct err *e)
 {
 	bool begun = false;
 
 	if (write_lost_handles(p, e) < 0)
 		return -1;
-
 	for (size_t i = 0; i < p->views.n; i++) {
 		const struct view *v = &p->views.v[i];
 		struct record r;
@@ -307,11 +348,16 @@ int pass_note(struct pass *p, struct err *e)
 			return -1;
 		}
 	}
+	if (note_history(p, &begun, e) < 0) {
+		store_rollback(p->store);
+		return -1;
+	}
 	return begun ? store_commit(p->store, e) : 0;
 }
 
 void pass_close(struct pass *p)
 {
+	log_operation(NULL);
 	store_close(p->store);
 	p->store = NULL;
 	home_close(&p->home);

@@ -83,6 +83,11 @@ bool planner_is_made_anew(const struct delta *d)
 		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
 }
 
+static bool wants_to_run(const struct delta *d)
+{
+	return ((const struct vm_spec *)(const void *)d->view->object->spec)->running;
+}
+
 /* A VM whose disk is changed has to be off meanwhile; what needs something that cannot be had
  * cannot be had either. */
 static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, const struct delta *on)
@@ -94,7 +99,7 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	if (on->verdict == VERDICT_CONFLICT)
 		diff_block(p->a, self, arena_printf(p->a, "%s/%s is in conflict", kind_name(d->kind),
 			d->name), d->pos);
-	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self))
+	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self) && wants_to_run(self))
 		diff_block(p->a, self, arena_printf(p->a, "disk/%s: %s, and drift: %s leaves it so",
 			d->name, on->left, drift_name(on->drift)), d->pos);
 	else if (d->kind == KIND_DISK && changes && self->view->record)
