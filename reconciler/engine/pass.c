@@ -13,6 +13,17 @@
 
 /* ---- load --------------------------------------------------------------------------------- */
 
+/* handles.json is written before SQLite: what it says about the process is newer. Nothing else in it
+ * is: of a VM that died, it may be older than what was decided about the VM since. */
+static void believe_process(struct pass *p, struct record *r, const struct kvs *facts)
+{
+	static const char *const newer[] = {"pid", "start", "boot_id", "nonce", "accel"};
+
+	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+		if (kvs_get(facts, newer[i]))
+			kvs_set(p->a, &r->facts, newer[i], kvs_get(facts, newer[i]));
+}
+
 static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
@@ -27,10 +38,9 @@ static int load(struct pass *p, struct err *e)
 
 		if (r->kind != KIND_VM)
 			continue;
-		/* handles.json is written before SQLite: what it says about the process is newer. */
 		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &facts,
 			    &why) == 0)
-			kvs_merge(p->a, &r->facts, &facts);
+			believe_process(p, r, &facts);
 		else if (why)
 			log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
 	}
