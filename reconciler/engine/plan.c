@@ -111,7 +111,7 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	if (on->verdict == VERDICT_CONFLICT)
 		diff_block(p->a, self, arena_printf(p->a, "%s/%s is in conflict", kind_name(d->kind),
 			d->name), d->pos);
-	else if (d->kind == KIND_DISK && changes && self->view->record)
+	else if (d->kind == KIND_DISK && changes && (self->view->record || self->view->observed.running))
 		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
 			kind_name(d->kind), d->name), d->pos);
 }
@@ -180,6 +180,21 @@ static void block_waiting(struct planner *p)
 	}
 }
 
+/* A VM that is blocked runs on, so nothing may be done to the disk under it. */
+static void block_disks(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct delta *vm = &p->plan->deltas[i];
+		uint32_t disk = vm->kind == KIND_VM ? find(p, KIND_DISK, vm->name) : NONE;
+
+		if (disk == NONE || p->plan->deltas[disk].verdict == VERDICT_CONFLICT)
+			continue;
+		if (vm->verdict == VERDICT_CONFLICT && p->views->v[i].observed.running)
+			diff_block(p->a, &p->plan->deltas[disk], arena_printf(p->a,
+				"vm/%s runs on it and is in conflict", vm->name), (struct pos){0});
+	}
+}
+
 static void count_deltas(struct planner *p)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -224,8 +239,8 @@ static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 			vm->vsock_cid, holder), field_pos(&vm->head, "vsock.cid"));
 }
 
-/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost): a
- * VM that gets any must not be given one of them. */
+/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost, or
+ * this row of it): a VM that gets any must not be given one of them. */
 static void reserve_cids(struct planner *p)
 {
 	for (int fixed = 1; fixed >= 0; fixed--)
@@ -239,7 +254,8 @@ static void reserve_cids(struct planner *p)
 				(vm_of(v)->vsock_cid != 0) != fixed)
 				continue;
 			owner = arena_printf(p->a, "vm/%s", v->object->name);
-			runs_with = kvs_u64(&v->observed.facts, "cid", 0);
+			runs_with = kvs_u64(&v->observed.facts, "cid",
+				v->record ? kvs_u64(&v->record->facts, "cid", 0) : 0);
 			if (fixed)
 				reserve_fixed_cid(p, i, owner);
 			else if (runs_with && !lease_of(&p->leases, PLAN_CID_POOL, owner) &&
@@ -449,9 +465,9 @@ static void plan_disk(struct planner *p, uint32_t i)
 	struct step *s;
 
 	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET ||
-		(d->verdict == VERDICT_REPLACE && r)) {
+		d->verdict == VERDICT_REPLACE) {
 		s = add_step(p, i, DELETE, STEP_DELETE, KIND_DISK);
-		delete_args(p, i, &r->facts, s);
+		delete_args(p, i, r ? &r->facts : p->plan->facts[i], s);
 	}
 	if (d->verdict == VERDICT_RESTART) {
 		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_DISK);
@@ -690,6 +706,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	make_deltas(&p, source);
 	reserve_cids(&p);
 	block_waiting(&p);
+	block_disks(&p);
 	count_deltas(&p);
 	if (predict_facts(&p, e) < 0)
 		return -1;
