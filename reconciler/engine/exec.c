@@ -430,10 +430,13 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 	return 0;
 }
 
-/* Stopping was all that the spec asked for: the row is as it should be. */
+/* Stopping was all that the spec asked for: the row is as it should be, with the content that it
+ * would be started with by now. */
 static void stopped_as_asked(struct run *r, uint32_t view)
 {
 	apply_spec(r, view);
+	kvs_merge(r->a, &r->records[view].facts, r->x->plan->facts[view]);
+	drop_process_facts(r, view);
 	set_made(r, view);
 }
 

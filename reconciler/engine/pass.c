@@ -17,7 +17,17 @@
 
 /* ---- load --------------------------------------------------------------------------------- */
 
-/* handles.json is written before SQLite: what it says about the process is newer. */
+/* handles.json is written before SQLite: what it says about the process is newer. Nothing else in it
+ * is: of a VM that died, it may be older than what was decided about the VM since. */
+static void believe_process(struct pass *p, struct record *r, const struct kvs *facts)
+{
+	static const char *const newer[] = {"pid", "start", "boot_id", "nonce", "accel"};
+
+	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+		if (kvs_get(facts, newer[i]))
+			kvs_set(p->a, &r->facts, newer[i], kvs_get(facts, newer[i]));
+}
+
 static void load_handles(struct pass *p, struct record *r)
 {
 	struct handles handles;
@@ -25,7 +35,7 @@ static void load_handles(struct pass *p, struct record *r)
 
 	if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &handles,
 		    &why) == 0) {
-		kvs_merge(p->a, &r->facts, &handles.facts);
+		believe_process(p, r, &handles.facts);
 		return;
 	}
 	if (why)

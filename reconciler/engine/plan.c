@@ -102,7 +102,7 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self) && wants_to_run(self))
 		diff_block(p->a, self, arena_printf(p->a, "disk/%s: %s, and drift: %s leaves it so",
 			d->name, on->left, drift_name(on->drift)), d->pos);
-	else if (d->kind == KIND_DISK && changes && self->view->record)
+	else if (d->kind == KIND_DISK && changes && (self->view->record || self->view->observed.running))
 		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
 			kind_name(d->kind), d->name), d->pos);
 }
@@ -194,6 +194,21 @@ static void block_waiting(struct planner *p)
 	}
 }
 
+/* A VM that is blocked runs on, so nothing may be done to the disk under it. */
+static void block_disks(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct delta *vm = &p->plan->deltas[i];
+		uint32_t disk = vm->kind == KIND_VM ? planner_find(p, KIND_DISK, vm->name) : NO_STEP;
+
+		if (disk == NO_STEP || p->plan->deltas[disk].verdict == VERDICT_CONFLICT)
+			continue;
+		if (vm->verdict == VERDICT_CONFLICT && p->views->v[i].observed.running)
+			diff_block(p->a, &p->plan->deltas[disk], arena_printf(p->a,
+				"vm/%s runs on it and is in conflict", vm->name), (struct pos){0});
+	}
+}
+
 static void count_deltas(struct planner *p)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -234,8 +249,8 @@ static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 			vm->vsock_cid, holder), field_pos(&vm->head, "vsock.cid"));
 }
 
-/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost): a
- * VM that gets any must not be given one of them. */
+/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost, or
+ * this row of it): a VM that gets any must not be given one of them. */
 static void reserve_cids(struct planner *p)
 {
 	for (int fixed = 1; fixed >= 0; fixed--)
@@ -249,7 +264,8 @@ static void reserve_cids(struct planner *p)
 				(vm_of(v)->vsock_cid != 0) != fixed)
 				continue;
 			owner = arena_printf(p->a, "vm/%s", v->object->name);
-			runs_with = kvs_u64(&v->observed.facts, "cid", 0);
+			runs_with = kvs_u64(&v->observed.facts, "cid",
+				v->record ? kvs_u64(&v->record->facts, "cid", 0) : 0);
 			if (fixed)
 				reserve_fixed_cid(p, i, owner);
 			else if (runs_with && !lease_of(&p->leases, PLAN_CID_POOL, owner) &&
@@ -369,6 +385,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	plan_guard(&p);
 	reserve_cids(&p);
 	block_waiting(&p);
+	block_disks(&p);
 	count_deltas(&p);
 	if (predict_facts(&p, e) < 0)
 		return -1;

@@ -114,9 +114,9 @@ static void plan_disk(struct planner *p, uint32_t i)
 	struct step *s;
 
 	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET ||
-		(d->verdict == VERDICT_REPLACE && r)) {
+		d->verdict == VERDICT_REPLACE) {
 		s = add_step(p, i, DELETE, STEP_DELETE, KIND_DISK);
-		delete_args(p, i, &r->facts, s);
+		delete_args(p, i, r ? &r->facts : p->plan->facts[i], s);
 	}
 	if (d->verdict == VERDICT_RESTART) {
 		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_DISK);
