@@ -209,17 +209,15 @@ static bool has_file(struct arena *a, const char *path, const char *suffix)
 	return access(arena_printf(a, "%s%s", path, suffix), F_OK) == 0;
 }
 
-/* A reader changes nothing on the disk, not even the log's index (sqlite.org/wal.html, "Read-Only
- * Databases"). Where there is neither log nor index nobody writes, and the file alone is complete. */
+/* A reader makes no file. The log and its index are there since the first writer left them; the index
+ * is scratch memory that processes share, and a reader may have to fill it (sqlite.org/walformat.html).
+ * With readonly_shm=1 it would not even do that, but then it waits ten seconds and fails after a kill
+ * at a bad moment. Where there is neither log nor index, in a copy, the file alone is complete. */
 static const char *reader_uri(struct arena *a, const char *path)
 {
-	const char *how = "";
+	bool alone = !has_file(a, path, "-shm") && !has_file(a, path, "-wal");
 
-	if (has_file(a, path, "-shm"))
-		how = "readonly_shm=1";
-	else if (!has_file(a, path, "-wal"))
-		how = "immutable=1";
-	return arena_printf(a, "file:%s?%s", escape(a, path), how);
+	return arena_printf(a, "file:%s?%s", escape(a, path), alone ? "immutable=1" : "");
 }
 
 static int open_file(struct store *s, const char *path, bool write, struct err *e)
