@@ -77,6 +77,7 @@ struct view {
 	const struct record *record;
 	struct kvs resolved;      /* what resolve said */
 	struct observed observed; /* what observe says */
+	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 };
 
 /* What name works with. Everything in it is decided before. */
@@ -97,6 +98,7 @@ struct orphan {
 	enum kind kind;
 	const char *name;  /* of the object that it says it belongs to */
 	const char *what;  /* "process 1234", "file vms/web/root.img" */
+	struct kvs args;   /* what a DELETE of it needs; a record that has these facts owns it */
 };
 
 struct orphans {

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REQUEST_MAX (1024u * 1024)
+#define REQUEST_MAX (1024u << 10)
 
 static const struct verb {
 	const char *name;

@@ -16,22 +16,10 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_version, &cmd_help, NULL};
+	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain, &cmd_schema, &cmd_fmt, &cmd_recover,
+	&cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
-
-enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
-
-struct opt {
-	const char *name;
-	char letter;          /* 0: none */
-	enum opt_type type;
-	size_t offset;        /* into struct cli */
-	const char *arg;      /* NULL for flags */
-	const char *commands; /* names with spaces around them; NULL: all */
-	const char *help;
-	const char *const *choices;
-};
 
 #define AT(member) offsetof(struct cli, member)
 
@@ -41,17 +29,24 @@ static const char *const progresses[] = {"auto", "tty", "plain", "json", "none",
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
-static const struct opt options[] = {
-	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete ",
-		"spec file, may be given again; - is standard input", NULL},
-	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete version ",
+const struct opt options[] = {
+	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete explain fmt ",
+		"spec file or folder, may be given again; - is standard input", NULL},
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete explain ",
+		"value of a variable of the spec, may be given again", NULL},
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete explain ",
+		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
+	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
+		" validate plan apply status delete explain recover gc version ",
 		"table (default) or json", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
 		"show the plan and change nothing", NULL},
-	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete ",
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply ",
 		"also make changes that throw data away", NULL},
+	{"max-delete", 0, OPT_STRING, AT(max_delete), "N|P%", " apply ",
+		"refuse to delete more VMs than this (default: half, if more than 3)", NULL},
 	{"no-prune", 0, OPT_FLAG, AT(no_prune), NULL, " plan apply ",
 		"leave alone what the spec no longer names", NULL},
 	{"refresh", 0, OPT_FLAG, AT(refresh), NULL, " plan apply ",
@@ -74,7 +69,13 @@ static const struct opt options[] = {
 		"the serial console instead of the workload's output", NULL},
 	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs ", "go on showing what is added", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
-	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete ",
+	{"effective", 0, OPT_FLAG, AT(effective), NULL, " explain ",
+		"the values of one object and where each comes from", NULL},
+	{"write", 'w', OPT_FLAG, AT(write), NULL, " fmt ", "change the files instead of printing",
+		NULL},
+	{"check", 0, OPT_FLAG, AT(check), NULL, " fmt ",
+		"name the files that would change and exit 1 if there are any", NULL},
+	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
 		"auto, tty, plain, json or none", progresses},
@@ -94,7 +95,9 @@ static const struct opt options[] = {
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 _Static_assert(N_OPTIONS <= CLI_OPTIONS_MAX, "struct cli has a flag for each option");
 
-static bool takes(const struct cmd *cmd, const struct opt *o)
+const size_t option_count = N_OPTIONS;
+
+bool cli_takes(const struct cmd *cmd, const struct opt *o)
 {
 	char key[32];
 
@@ -175,7 +178,34 @@ struct parser {
 	char shorts[2 * N_OPTIONS + 4];
 };
 
-static void make_tables(struct parser *p)
+static void make_longs(struct parser *p)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct opt *o = &options[i];
+
+		p->longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
+			256 + (int)i};
+	}
+	p->longs[N_OPTIONS] = (struct option){0};
+}
+
+/* A letter may stand for one option here and another there: what this command takes comes first. */
+static const struct opt *find_option(const struct cmd *cmd, int got)
+{
+	const struct opt *any = NULL;
+
+	if (got >= 256)
+		return &options[got - 256];
+	for (size_t i = N_OPTIONS; i-- > 0;) {
+		const struct opt *o = &options[i];
+
+		if (o->letter == got && (!any || cli_takes(cmd, o)))
+			any = o;
+	}
+	return any;
+}
+
+static void make_shorts(struct parser *p, const struct cmd *cmd)
 {
 	size_t n = 0;
 
@@ -185,30 +215,18 @@ static void make_tables(struct parser *p)
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct opt *o = &options[i];
 
-		p->longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
-			256 + (int)i};
-		if (o->letter)
-			p->shorts[n++] = o->letter;
-		if (o->letter && o->arg)
+		if (!o->letter || find_option(cmd, o->letter) != o)
+			continue;
+		p->shorts[n++] = o->letter;
+		if (o->arg)
 			p->shorts[n++] = ':';
 	}
-	p->longs[N_OPTIONS] = (struct option){0};
 	p->shorts[n] = '\0';
-}
-
-static const struct opt *find_option(int got)
-{
-	if (got >= 256)
-		return &options[got - 256];
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (options[i].letter == got)
-			return &options[i];
-	return NULL;
 }
 
 static int find_command(struct cli *c, const char *word, struct err *e)
 {
-	const char *names[32], *near;
+	const char *names[64], *near;
 	size_t n = 0;
 
 	for (; commands[n]; n++) {
@@ -244,7 +262,7 @@ static int take_option(struct cli *c, int got, const char *word, struct err *e)
 
 	if (got == ':')
 		return err_set(e, ERR_USAGE, "option %.80s needs a value", word);
-	o = got == '?' ? NULL : find_option(got);
+	o = got == '?' ? NULL : find_option(c->cmd, got);
 	if (!o)
 		return unknown_option(word, e);
 	c->given[o - options] = true;
@@ -255,7 +273,7 @@ static int take_option(struct cli *c, int got, const char *word, struct err *e)
 static int check_options(const struct cli *c, struct err *e)
 {
 	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (c->given[i] && !takes(c->cmd, &options[i]))
+		if (c->given[i] && !cli_takes(c->cmd, &options[i]))
 			return err_set(e, ERR_USAGE, "%s does not take --%s", c->cmd->name,
 				options[i].name);
 	return 0;
@@ -266,12 +284,13 @@ static int parse(struct cli *c, int argc, char **argv, struct err *e)
 	struct parser p;
 	int got;
 
-	make_tables(&p);
+	make_longs(&p);
 	opterr = 0;
 	optind = 1;
 	while (!ends_options(c)) {
 		int at = optind;
 
+		make_shorts(&p, c->cmd);
 		got = getopt_long(argc, argv, p.shorts, p.longs, NULL);
 		if (got < 0)
 			break;
@@ -298,7 +317,7 @@ static void print_options(const struct cmd *cmd, bool common, FILE *to)
 		const struct opt *o = &options[i];
 		char left[64];
 
-		if (!takes(cmd, o) || (o->commands == NULL) != common)
+		if (!cli_takes(cmd, o) || (o->commands == NULL) != common)
 			continue;
 		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
 			o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
@@ -320,7 +339,7 @@ void cli_help(const struct cli *c, const struct cmd *cmd, FILE *to)
 	fprintf(to, "reconcile keeps microVMs on this host the way a YAML file says they should be.\n\n"
 		    "usage: %s COMMAND [OPTION...]\n\nCommands:\n", c->program);
 	for (size_t i = 0; commands[i]; i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->caption);
+		fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->caption);
 	fprintf(to, "\nOptions of every command:\n");
 	print_options(NULL, true, to);
 	fprintf(to, "\n%s help COMMAND says more.\n", c->program);
@@ -457,14 +476,19 @@ int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e
 const char *cli_source(struct cli *c, const char *const *files, size_t n)
 {
 	char folder[PATH_MAX];
-	const char *slash;
+	const char *slash, *file;
+	size_t len;
 
 	if (c->source || !n || !strcmp(files[0], "-"))
 		return c->source ? c->source : n ? files[0] : "";
-	slash = strrchr(files[0], '/');
-	if (!realpath(slash ? arena_dupn(&c->arena, files[0], (size_t)(slash - files[0]) + 1) : ".",
+	len = strlen(files[0]);
+	while (len > 1 && files[0][len - 1] == '/') /* a folder of files */
+		len--;
+	file = arena_dupn(&c->arena, files[0], len);
+	slash = strrchr(file, '/');
+	if (!realpath(slash ? arena_dupn(&c->arena, file, (size_t)(slash - file) + 1) : ".",
 		    folder))
-		return files[0];
+		return file;
 	return arena_printf(&c->arena, "%s/%s", strcmp(folder, "/") ? folder : "",
-		slash ? slash + 1 : files[0]);
+		slash ? slash + 1 : file);
 }

@@ -28,6 +28,7 @@ struct cli {
 	const struct cmd *cmd;
 	VEC(const char *) args;     /* what is not an option */
 	VEC(const char *) files;    /* -f */
+	VEC(const char *) vars, var_files;
 	const char *after_dashes;   /* not NULL: there was a "--"; args from n_before on follow it */
 	size_t n_before;            /* args before "--" */
 	bool given[CLI_OPTIONS_MAX]; /* which options were given, by their place in the table */
@@ -39,8 +40,10 @@ struct cli {
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
 	uint64_t tail;
+	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
 	VEC(const char *) env;
+	bool effective, write, check;
 
 	const char *program;        /* argv[0], for usage lines */
 	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
@@ -55,10 +58,31 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_version, cmd_help;
+	cmd_logs, cmd_explain, cmd_schema, cmd_fmt, cmd_recover, cmd_gc, cmd_completion, cmd_version,
+	cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];
+
+enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
+
+struct opt {
+	const char *name;
+	char letter;          /* 0: none */
+	enum opt_type type;
+	size_t offset;        /* into struct cli */
+	const char *arg;      /* NULL for flags */
+	const char *commands; /* names with spaces around them; NULL: all */
+	const char *help;
+	const char *const *choices;
+};
+
+/* All options; option_count of them. Help, completion and reconcile(1) are loops over them. */
+extern const struct opt options[];
+extern const size_t option_count;
+
+/* Whether cmd takes o; cmd NULL: true. */
+bool cli_takes(const struct cmd *cmd, const struct opt *o);
 
 /* Set by SIGINT and SIGTERM to the signal's number; a second one ends the program at once. */
 extern volatile sig_atomic_t cli_cancel;

@@ -11,7 +11,7 @@ static int run(struct cli *c, struct err *e)
 	size_t n;
 	int rc;
 
-	if (cli_files(c, &files, &n, e) < 0 || session_spec(c, files, n, &spec, e) < 0)
+	if (session_check_flags(c, e) < 0 || cli_files(c, &files, &n, e) < 0 || session_spec(c, files, n, &spec, e) < 0)
 		return -1;
 	p.spec = spec;
 	p.source = cli_source(c, files, n);

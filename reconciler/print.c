@@ -1,6 +1,7 @@
 /* print.c - the only file that formats errors, diagnostics, plans and status. */
 #include "reconciler/print.h"
 
+#include "reconciler/engine/drift.h"
 #include "schema/base/clock.h"
 #include "schema/base/utf8.h"
 
@@ -145,6 +146,9 @@ static const char *action_of(const struct pass *p, uint32_t view)
 	const struct delta *d = &p->plan.deltas[view];
 	bool stops = false, starts = false;
 
+	if (d->blocked)
+		return "blocked";
+
 	vec_each(s, &p->plan.steps)
 		if (s->view == view && s->step.kind == KIND_VM) {
 			stops |= s->step.op == STEP_STOP;
@@ -233,6 +237,33 @@ static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct 
 	}
 }
 
+/* What the drift policy leaves as it is: shown, unless it is to be ignored. */
+static bool is_left(const struct delta *d)
+{
+	return d->left && d->drift != DRIFT_IGNORE;
+}
+
+static void left_row(struct arena *a, const struct delta *d, struct rows *rows)
+{
+	const struct drift_rule rule = drift_rule_of(d->view->object, NULL, 0);
+	const char *object = arena_printf(a, ". %s/%s", kind_name(d->kind), d->name);
+
+	add_row(a, rows, object, d->drift == DRIFT_HOLD ? "held" : "drift",
+		arena_printf(a, "%s; left so%s%s%s%s", d->left, rule.until ? " until " : "",
+			rule.until ? rule.until : "", rule.why ? ": " : "",
+			rule.why ? print_safe(a, rule.why) : ""),
+		place_text(a, &rule.pos));
+}
+
+static size_t count_left(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->views->n; i++)
+		n += is_left(&plan->deltas[i]);
+	return n;
+}
+
 static const char *counts_text(struct arena *a, const struct plan *plan)
 {
 	static const struct {
@@ -250,11 +281,13 @@ static const char *counts_text(struct arena *a, const struct plan *plan)
 		size_t n = 0;
 
 		for (size_t i = 0; i < plan->views->n; i++)
-			n += plan->deltas[i].verdict == words[w].verdict;
+			n += plan->deltas[i].verdict == words[w].verdict && !plan->deltas[i].blocked;
 		if (n)
 			text = arena_printf(a, "%s%s%zu %s", text, text[0] ? ", " : "", n,
 				words[w].word);
 	}
+	if (plan->blocked)
+		text = arena_printf(a, "%s%s%zu blocked", text, text[0] ? ", " : "", plan->blocked);
 	return text;
 }
 
@@ -274,20 +307,44 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 	static const char *const losses[] = {"No data loss.",
 		"Root disks marked ! or - go, with what was written to them.", "DATA LOSS, see above."};
 	_cleanup_arena_ struct arena a = ARENA_INIT;
+	size_t left = count_left(&p->plan), same = p->views.n - left;
+	bool idle = true;
 	struct rows rows = {0};
 
 	(void)c;
-	for (uint32_t i = 0; i < p->views.n; i++)
+	for (uint32_t i = 0; i < p->views.n; i++) {
+		idle &= p->plan.deltas[i].verdict == VERDICT_NONE;
 		if (p->plan.deltas[i].verdict != VERDICT_NONE)
 			plan_rows(&a, p, i, &rows);
-	if (!rows.n) {
-		fprintf(to, "Nothing to do: %zu object%s as declared.\n", p->views.n,
-			p->views.n == 1 ? " is" : "s are");
+		if (is_left(&p->plan.deltas[i]))
+			left_row(&a, &p->plan.deltas[i], &rows);
+	}
+	if (rows.n)
+		print_table(rows.v, rows.n / PLAN_COLUMNS, PLAN_COLUMNS, false, to);
+	if (idle) {
+		fprintf(to, "%sNothing to do: %zu object%s as declared", rows.n ? "\n" : "", same,
+			same == 1 ? " is" : "s are");
+		fprintf(to, left ? ", %zu left as %s.\n" : ".\n", left, left == 1 ? "it is" : "they are");
 		return;
 	}
-	print_table(rows.v, rows.n / PLAN_COLUMNS, PLAN_COLUMNS, false, to);
 	fprintf(to, "\n%s.  %s  %s\n", counts_text(&a, &p->plan), downtime_text(&a, &p->plan),
 		losses[p->plan.tier]);
+}
+
+void print_expired(const struct cli *c, const struct pass *p)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	vec_each(v, &p->views) {
+		const struct drift_rule rule = drift_rule_of(v->object, NULL, clock_real_ms());
+
+		if (!v->object || v->object->kind != KIND_VM || rule.policy == rule.written)
+			continue;
+		fprintf(stderr, "%s:%u:%u: %swarning:%s vm/%s: drift.until %s has passed: %s no longer "
+			"holds, drift is repaired\n", print_safe(&a, rule.pos.file), rule.pos.line,
+			rule.pos.col, c->colored_err ? YELLOW : "", c->colored_err ? PLAIN : "",
+			v->object->name, rule.until, drift_name(rule.written));
+	}
 }
 
 /* ---- plan as JSON ------------------------------------------------------------------------- */
@@ -306,6 +363,29 @@ static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
 		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "verdict",
 		verdict_name(d->verdict), "action", action_of(p, i), "cost", change_name(d->cost),
 		"needs", tiers[d->tier], "reasons", reasons);
+}
+
+static json_t *left_json(struct arena *a, const struct delta *d)
+{
+	const struct drift_rule rule = drift_rule_of(d->view->object, NULL, 0);
+
+	return json_pack("{s:s, s:s, s:s, s:b, s:s?, s:s?, s:o}", "object",
+		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "policy", drift_name(d->drift),
+		"text", d->left, "drifted", drift_is(d->view), "until", rule.until, "why", rule.why, "at",
+		pos_json(&rule.pos));
+}
+
+/* Only where there is something: it is an exception that a plan has something to leave alone. */
+static void add_left(struct arena *a, const struct pass *p, json_t *plan)
+{
+	json_t *left = json_array();
+
+	for (uint32_t i = 0; i < p->views.n; i++)
+		if (p->plan.deltas[i].left)
+			json_array_append_new(left, left_json(a, &p->plan.deltas[i]));
+	if (json_array_size(left))
+		json_object_set(plan, "left", left);
+	json_decref(left);
 }
 
 static const char *const state_names[] = {"pending", "done", "failed", "skipped", "undone",
@@ -334,17 +414,20 @@ static json_t *step_json(struct arena *a, const struct pass *p, size_t i)
 json_t *print_plan_json(const struct pass *p, int exit_code)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	json_t *changes = json_array(), *steps = json_array();
+	json_t *changes = json_array(), *steps = json_array(), *plan;
 
 	for (uint32_t i = 0; i < p->views.n; i++)
 		if (p->plan.deltas[i].verdict != VERDICT_NONE)
 			json_array_append_new(changes, delta_json(&a, p, i));
 	for (size_t i = 0; i < p->plan.steps.n; i++)
 		json_array_append_new(steps, step_json(&a, p, i));
-	return json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:i}", "version", 1, "pass", p->id, "changes",
-		changes, "steps", steps, "unchanged",
-		(int)(p->views.n - p->plan.changes - p->plan.conflicts), "conflicts",
-		(int)p->plan.conflicts, "exit_code", exit_code);
+	plan = json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:i, s:i}", "version", 1, "pass", p->id,
+		"changes", changes, "steps", steps, "unchanged",
+		(int)(p->views.n - p->plan.changes - p->plan.conflicts - p->plan.blocked),
+		"conflicts", (int)p->plan.conflicts, "blocked", (int)p->plan.blocked, "exit_code",
+		exit_code);
+	add_left(&a, p, plan);
+	return plan;
 }
 
 /* ---- outcome ------------------------------------------------------------------------------ */
@@ -365,7 +448,8 @@ static void print_failed(const struct cli *c, const struct plan_step *ps, const 
 void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
 {
 	const struct exec *x = &p->exec;
-	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts;
+	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts &&
+		!p->plan.blocked;
 
 	for (size_t i = 0; i < p->plan.steps.n; i++) {
 		enum step_state state = x->results[i].state;
@@ -377,7 +461,8 @@ void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
 		fprintf(to, "%sDone:%s %zu step%s.\n", c->colored_out ? GREEN : "",
 			c->colored_out ? PLAIN : "", x->done, x->done == 1 ? "" : "s");
 	else
-		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict.%s\n",
+		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict, "
+			"%zu blocked.%s\n",
 			c->colored_out ? YELLOW : "", x->done, x->failed, x->skipped, x->not_ready,
-			p->plan.conflicts, c->colored_out ? PLAIN : "");
+			p->plan.conflicts, p->plan.blocked, c->colored_out ? PLAIN : "");
 }

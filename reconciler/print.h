@@ -20,6 +20,9 @@ json_t *print_diags_json(const struct diags *d);
 /* A plan as a table, then one line that sums it up. */
 void print_plan(const struct cli *c, const struct pass *p, FILE *to);
 
+/* A warning on stderr for each VM whose drift.until has passed. */
+void print_expired(const struct cli *c, const struct pass *p);
+
 /* A plan as JSON; with the outcome of each step when it has been run. */
 json_t *print_plan_json(const struct pass *p, int exit_code);
 

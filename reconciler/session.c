@@ -6,14 +6,29 @@
 
 #include "schema/field.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define DELETE_FREELY 3 /* VMs that one apply may delete whatever their share is */
+struct spec_input session_input(const struct cli *c)
+{
+	return (struct spec_input){
+		.vars = c->vars.v,
+		.n_vars = c->vars.n,
+		.var_files = c->var_files.v,
+		.n_var_files = c->var_files.n,
+		.env = getenv,
+	};
+}
 
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e)
 {
+	const struct spec_input in = session_input(c);
 	struct diags diags = {0};
-	int rc = spec_load(&c->arena, files, n, spec, &diags, e);
+	int rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 
 	print_diags(c, &diags);
 	return rc;
@@ -45,8 +60,63 @@ static bool ask(struct err *e)
 	return true;
 }
 
+/* How many VMs of this source there are, and how many of them the plan deletes. */
+static void count_vms(const struct pass *p, size_t *all, size_t *deleted)
+{
+	*all = *deleted = 0;
+	for (size_t i = 0; i < p->views.n; i++) {
+		const struct delta *d = &p->plan.deltas[i];
+
+		if (d->kind != KIND_VM || !d->view->record)
+			continue;
+		++*all;
+		*deleted += !d->view->object && !d->blocked;
+	}
+}
+
+static int parse_limit(const char *text, size_t all, size_t *most, struct err *e)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || text[0] < '0' || text[0] > '9' || (*end && strcmp(end, "%")) ||
+		(*end && n > 100))
+		return err_set(e, ERR_USAGE, "--max-delete: \"%.40s\" is neither a number nor a "
+			"percentage", text);
+	*most = *end ? all * n / 100 : n;
+	return 0;
+}
+
+/* A spec that suddenly names none of them is more often a mistake than a wish. delete has no such
+ * limit: there the wish is the command. */
+static int check_max_delete(const struct cli *c, const struct pass *p, struct err *e)
+{
+	size_t all, deleted, most;
+
+	count_vms(p, &all, &deleted);
+	most = all / 2 > DELETE_FREELY ? all / 2 : DELETE_FREELY;
+	if (c->max_delete && parse_limit(c->max_delete, all, &most, e) < 0)
+		return -1;
+	if (deleted <= most || c->cmd != &cmd_apply)
+		return 0;
+	err_set(e, ERR_GUARD, "%zu of %zu VMs would be deleted, at most %zu may; nothing was done",
+		deleted, all, most);
+	return err_hint(e, "is the spec complete? if it is, give --max-delete %zu", deleted);
+}
+
+int session_check_flags(const struct cli *c, struct err *e)
+{
+	size_t most;
+
+	return c->max_delete ? parse_limit(c->max_delete, 0, &most, e) : 0;
+}
+
 int session_confirm(const struct cli *c, const struct pass *p, struct err *e)
 {
+	if (check_max_delete(c, p, e) < 0)
+		return -1;
 	if (p->plan.tier == TIER_DATA_LOSS && !c->allow_data_loss)
 		return refuse(p, "--allow-data-loss", e);
 	if (p->plan.tier == TIER_SAFE || c->yes || c->allow_data_loss)
@@ -71,6 +141,8 @@ static int exit_code_of(const struct pass *p)
 		return x->done || p->plan.conflicts ? 3 : 1;
 	if (p->plan.conflicts)
 		return x->done ? 3 : 1;
+	if (p->plan.blocked)
+		return err_exit_code(ERR_GUARD);
 	return x->not_ready ? err_exit_code(ERR_TIMEOUT) : 0;
 }
 
@@ -94,7 +166,7 @@ static void show_conflicts(const struct cli *c, const struct pass *p)
 
 		if (d->verdict != VERDICT_CONFLICT)
 			continue;
-		err_set(&err, ERR_CONFLICT, "%s/%s: %s", kind_name(d->kind), d->name,
+		err_set(&err, d->blocked ? ERR_GUARD : ERR_CONFLICT, "%s/%s: %s", kind_name(d->kind), d->name,
 			why ? why->text : "something that is not ours is in the way");
 		if (d->view->object)
 			err_at(&err, d->view->object->spec->pos.file, d->view->object->spec->pos.line,
@@ -119,9 +191,10 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 	bool idle = !p->plan.changes && !p->plan.steps.n && !p->interrupted.n;
 	int code;
 
+	print_expired(c, p);
 	if (pass_note(p, e) < 0)
 		return -1;
-	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts) {
+	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts && !p->plan.blocked) {
 		print_plan(c, p, stdout);
 		return 0;
 	}
@@ -145,9 +218,10 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 
 int session_show(struct cli *c, const struct pass *p)
 {
-	bool differs = p->plan.changes || p->plan.conflicts || p->plan.steps.n;
+	bool differs = p->plan.changes || p->plan.conflicts || p->plan.blocked || p->plan.steps.n;
 	int code = c->exit_code && differs ? 2 : 0;
 
+	print_expired(c, p);
 	if (c->output == OUTPUT_JSON) {
 		_cleanup_json_ json_t *j = print_plan_json(p, code);
 

@@ -1,9 +1,8 @@
 /* fields_doc.c - the field tables as a document for people. */
 #include "schema/fields_doc.h"
 
-#include "schema/field.h"
+#include "schema/describe.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct out {
@@ -35,8 +34,9 @@ static const char intro[] =
 	"This file is generated from the field tables in `schema/fields_*.c`; `make docs` writes it.\n"
 	"\n"
 	"A spec is a YAML document with `version: 1` and the maps below, each from a name to its\n"
-	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top that begin with `x-` are\n"
-	"ignored. Anything else that is not listed here is refused.\n"
+	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top and fields that begin with\n"
+	"`x-` are ignored. `vars`, `include`, `defaults` and `profiles` are in `spec.md`. Anything else\n"
+	"that is not listed here is refused.\n"
 	"\n"
 	"A value means what its field says: `no`, `22:22` or `0x10` is text where text is expected.\n"
 	"Quotes make no difference, except that `null`, `~` and nothing at all are only text in\n"
@@ -49,30 +49,6 @@ static const char intro[] =
 	"again), `none` that the value is used when the object is made and has no effect on one that\n"
 	"is there.\n";
 
-static const char *bounds(struct arena *a, const struct field *f)
-{
-	switch (f->type) {
-	case FIELD_U32:
-		return arena_printf(a, "%" PRId64 " to %" PRId64, f->min, f->max);
-	case FIELD_SIZE:
-		return arena_printf(a, "%s to %s", size_print(a, (uint64_t)f->min),
-			size_print(a, (uint64_t)f->max));
-	case FIELD_DURATION:
-		return arena_printf(a, "%s to %s", duration_print(a, (uint64_t)f->min),
-			duration_print(a, (uint64_t)f->max));
-	case FIELD_STRV:
-	case FIELD_ENV:
-	case FIELD_NAMES:
-		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
-	case FIELD_STRING:
-	case FIELD_NAME:
-	case FIELD_PATH:
-		return arena_printf(a, "%" PRId64 " to %" PRId64 " bytes", f->min, f->max);
-	default:
-		return "";
-	}
-}
-
 static void put_field(struct out *o, const struct field *f)
 {
 	const char *name = arena_printf(o->a, "`%s`", f->path);
@@ -83,7 +59,7 @@ static void put_field(struct out *o, const struct field *f)
 	put_cell(o, name);
 	put_cell(o, f->help);
 	put_cell(o, field_expects(o->a, f));
-	put_cell(o, bounds(o->a, f));
+	put_cell(o, describe_bounds(o->a, f));
 	put_cell(o, f->absent);
 	put_cell(o, f->change == CHANGE_NONE
 			? "none"

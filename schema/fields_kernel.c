@@ -10,14 +10,17 @@
 static const struct field fields[] = {
 	{.path = "file", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct kernel_spec, file), .min = 1, .max = 4095,
+		.example = "/boot/vmlinuz-6.1",
 		.required = true, .absent = "an error: every kernel needs one",
 		.help = "the kernel, a bzImage or an ELF file"},
 	{.path = "modules", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct kernel_spec, modules), .min = 1, .max = 4095,
+		.example = "/lib/modules/6.1",
 		.absent = "all drivers that a guest needs are built into the kernel",
 		.help = "folder lib/modules/VERSION that the initrd takes its modules from"},
 	{.path = "args", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.offset = offsetof(struct kernel_spec, args), .min = 1, .max = 1499,
+		.example = "quiet panic=5",
 		.absent = "nothing is added", .help = "added to the kernel command line; VMs that use it are restarted"},
 };
 

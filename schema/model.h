@@ -48,6 +48,7 @@ struct spec_head {
 	struct pos pos; /* of the name */
 	struct pos *at; /* one per row of the noun's table; line 0: not written, the default holds */
 	const struct noun *noun;
+	struct provenance *more; /* profiles, defaults and variables in it; NULL: none. spec.h */
 };
 
 /* A list of strings; v[n] is NULL, so that v can be an argv. n 0: empty or not written. */
@@ -77,6 +78,7 @@ enum backend { BACKEND_AUTO, BACKEND_COPY, BACKEND_REFLINK };
 enum network { NETWORK_NONE, NETWORK_USER };
 enum init { INIT_AUTO, INIT_BUILTIN, INIT_IMAGE };
 enum restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum drift { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_IGNORE, DRIFT_HOLD };
 
 struct vm_spec {
 	struct spec_head head;
@@ -90,13 +92,20 @@ struct vm_spec {
 	uint32_t network;           /* enum network */
 	uint32_t init;              /* enum init */
 	struct strv command;        /* instead of the image's Entrypoint and Cmd */
-	struct strv env;            /* "NAME=value", over the image's Env */
+	struct strv env;            /* "NAME=value", over the image's Env; of a secret its marker */
+	struct strv secrets;        /* "NAME=text" of those in env: for the guest, never printed or kept */
+	struct strv labels;         /* "NAME=value"; for people and selectors */
+	struct strv profiles;       /* what its fields were taken from where it says nothing */
 	const char *user, *workdir; /* instead of the image's, or NULL */
 	bool running;
 	uint32_t restart;           /* enum restart */
+	bool protect;               /* not deleted, disk not replaced, until it is false and applied */
 	struct strv depends_on;     /* VMs that have to be ready before this one starts */
 	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
 	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */
+	uint32_t drift;             /* enum drift: what to do when it is not as it was made */
+	const char *drift_until;    /* a moment (schema/moment.h) that ends the policy, or NULL */
+	const char *drift_why;      /* for people, or NULL */
 };
 
 struct spec {

@@ -105,12 +105,15 @@ bench: all
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench
 .SECONDARY:
 
-# docs/fields.md comes from the field tables; tests/unit/test_fields_doc.c says when it is stale.
-$(B)/fields-doc: $(B)/schema/fields_doc_main.o $(B)/libschema.a
+# Documents that come from the tables; tests/unit/test_docs.c says when one is stale.
+DOCUMENTS := fields.md reconcile.1 reconcile.yaml.5
+$(B)/docs-print: $(B)/reconciler/docs_main.o $(B)/libcli.a $(LIBS_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
 
-docs: $(B)/fields-doc
-	$(Q)mkdir -p docs && $(B)/fields-doc >docs/fields.md.new && mv docs/fields.md.new docs/fields.md
+docs: $(B)/docs-print
+	$(Q)for d in $(DOCUMENTS); do \
+		$(B)/docs-print $$d >docs/$$d.new && mv docs/$$d.new docs/$$d || exit 1; \
+	done
 
 .PHONY: docs

@@ -151,8 +151,9 @@ static void scan_one(struct host *h, int vms, const char *vm, struct orphans *ou
 	for (size_t i = 0; dir >= 0 && i < sizeof(files) / sizeof(files[0]); i++) {
 		if (faccessat(dir, files[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		*vec_push(h->arena, out) = (struct orphan){KIND_DISK, arena_dup(h->arena, vm),
-			arena_printf(h->arena, "file vms/%s/%s", vm, files[i])};
+		*vec_push(h->arena, out) = (struct orphan){
+			.kind = KIND_DISK, .name = arena_dup(h->arena, vm),
+			.what = arena_printf(h->arena, "file vms/%s/%s", vm, files[i])};
 		return;
 	}
 }

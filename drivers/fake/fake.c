@@ -27,6 +27,11 @@ void fake_use(struct fake_world *w, void (*on_apply)(const struct step *step))
 	apply_hook = on_apply;
 }
 
+struct fake_world *fake_world_now(void)
+{
+	return world;
+}
+
 struct fake_thing *fake_find(struct fake_world *w, enum kind kind, const char *name)
 {
 	for (size_t i = 0; i < FAKE_THINGS; i++)
@@ -100,6 +105,7 @@ static void make(const struct step *s, bool half)
 	t = fake_add(world, s->kind, s->name);
 	set_id(t, &s->args);
 	t->half = half;
+	t->birth = ++world->births;
 }
 
 static void check_start(const struct step *s, const struct fake_thing *t)

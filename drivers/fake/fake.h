@@ -9,7 +9,7 @@
 
 #include "drivers/driver.h"
 
-#define FAKE_THINGS 64
+#define FAKE_THINGS 320 /* of each kind */
 #define FAKE_SCRIPT 4
 
 enum fake_mode {
@@ -28,6 +28,7 @@ struct fake_thing {
 	char id[96], shape[160]; /* content; what a VM was started with */
 	uint64_t size, cid;
 	uint32_t starts;
+	uint32_t birth;          /* a new number each time a disk is made from its image */
 };
 
 struct fake_world {
@@ -37,6 +38,7 @@ struct fake_world {
 		uint32_t at;     /* 0: unused; 1 is the first call */
 		enum fake_mode mode;
 	} script[FAKE_SCRIPT];
+	uint32_t births;
 	uint32_t fired;          /* script entries that came true */
 	char violation[256];     /* the first rule that was broken; empty: none */
 	bool slow_guest;         /* WAIT fails with a timeout */
@@ -51,6 +53,9 @@ struct fake_world *fake_new(void);
 /* From now on the drivers work in this world. on_apply, if not NULL, is called before each
  * effect, with the step, to check what must be true by then. */
 void fake_use(struct fake_world *w, void (*on_apply)(const struct step *step));
+
+/* The world that the drivers work in; NULL before fake_use. */
+struct fake_world *fake_world_now(void);
 
 /* The thing of that name, NULL if it does not exist. */
 struct fake_thing *fake_find(struct fake_world *w, enum kind kind, const char *name);

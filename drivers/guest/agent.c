@@ -8,6 +8,7 @@
 #include "drivers/sys/unixsock.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
+#include "schema/base/point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,7 +57,11 @@ int agent_send(struct agent *a, const json_t *message, int64_t deadline, struct 
 
 	if (agent_line(&arena, message, &line, &n, e) < 0)
 		return -1;
+	if (point_fails("agent.send"))
+		return err_sys(e, errno, "cannot write to the guest");
 	r = lines_write(&a->lines, line, n, deadline, e);
+	if (r == 0 && point_fails("agent.send done"))
+		r = err_sys(e, errno, "cannot read from the guest");
 	return r > 0 ? hung_up(e) : r;
 }
 

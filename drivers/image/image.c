@@ -204,6 +204,7 @@ static int image_scan(struct host *h, struct orphans *out, struct err *e)
 		o->kind = KIND_IMAGE;
 		o->name = arena_dupn(h->arena, name, HEX_IN_NAME);
 		o->what = arena_printf(h->arena, "file " FOLDER "/%s", entry->d_name);
+		kvs_setf(h->arena, &o->args, "file", FOLDER "/%s", name);
 	}
 	return 0;
 }

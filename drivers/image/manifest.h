@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#define MANIFEST_BYTES_MAX (4u * 1024 * 1024)
-#define MANIFEST_CONFIG_MAX (4u * 1024 * 1024)
+#define MANIFEST_BYTES_MAX (4u << 20)
+#define MANIFEST_CONFIG_MAX (4u << 20)
 #define MANIFEST_LAYERS_MAX 512
 #define MANIFEST_LAYER_BYTES_MAX (64ull << 30)
 #define MANIFEST_NESTING_MAX 3

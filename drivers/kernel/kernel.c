@@ -247,10 +247,13 @@ static int open_folder(int parent, const char *path, DIR **d, struct err *e)
 
 static void add_orphan(struct host *h, struct orphans *out, const char *name, const char *folder)
 {
-	*vec_push(h->arena, out) = (struct orphan){
+	struct orphan *o = vec_push(h->arena, out);
+
+	*o = (struct orphan){
 		.kind = KIND_KERNEL, .name = arena_dup(h->arena, name),
 		.what = arena_printf(h->arena, "folder kernels/%s", folder),
 	};
+	kvs_set(h->arena, &o->args, "id", folder);
 }
 
 /* One folder: an entry for each kernel that uses it, or one without a name if none does. */

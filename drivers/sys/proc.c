@@ -3,6 +3,7 @@
 
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
+#include "schema/base/point.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -141,9 +142,10 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	_cleanup_fd_ int report_r = -1, report_w = -1, handle = -1;
 	int pipefd[2], errnum = 0;
 	const pid_t parent = getpid();
+	bool watched;
 	pid_t pid;
 
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
+	if (point_fails("proc.spawn") || pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot start %s", spec->path);
 	report_r = pipefd[0];
 	report_w = pipefd[1];
@@ -159,9 +161,10 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 		waitpid(pid, NULL, 0);
 		return err_sys(e, errnum, "cannot start %s", spec->path);
 	}
-	if (handle < 0 || identify_child(pid, id, e) < 0) {
-		if (handle < 0)
-			err_sys(e, errno, "cannot watch %s", spec->path);
+	watched = handle >= 0 && !point_fails("proc.spawn done");
+	if (!watched)
+		err_sys(e, errno, "cannot watch %s", spec->path);
+	if (!watched || identify_child(pid, id, e) < 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		return -1;
@@ -339,7 +342,9 @@ int proc_signal(const struct proc_id *id, int sig, struct err *e)
 	rc = open_process(id, &fd, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 && errno != ESRCH)
+	if (point_fails("proc.signal") ||
+		(syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 && errno != ESRCH) ||
+		point_fails("proc.signal done"))
 		return err_sys(e, errno, "cannot signal process %d", (int)id->pid);
 	return 0;
 }

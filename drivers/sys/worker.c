@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (8u * 1024 * 1024) /* the result holds an image's configuration */
+#define LINE_MAX_BYTES (8u << 20) /* the result holds an image's configuration */
 #define POLL_MS 100                       /* how soon a cancelled task is seen */
 
 /* What a worker may know of our environment: proxies, certificates, where logins are. */

@@ -5,6 +5,7 @@
 #include "drivers/sys/plain.h"
 #include "drivers/sys/unixsock.h"
 #include "schema/base/fd.h"
+#include "schema/base/point.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,10 +86,16 @@ int qmp_command(struct qmp *q, const char *command, int64_t deadline, json_t **r
 	const int64_t id = ++q->last_id;
 	const char *text = arena_printf(&a, "{\"execute\": \"%s\", \"id\": %lld}\n", command,
 		(long long)id);
-	int r = lines_write(&q->lines, text, strlen(text), deadline, e);
+	int r = -1;
 
+	if (point_fails("qmp.command"))
+		err_sys(e, errno, "cannot write to QEMU");
+	else
+		r = lines_write(&q->lines, text, strlen(text), deadline, e);
 	if (r > 0)
 		err_set(e, ERR_FAILED, "QEMU hung up");
+	if (r == 0 && point_fails("qmp.command done"))
+		r = err_sys(e, errno, "cannot read from QEMU");
 	if (r || wait_message(q, QMP_REPLY, id, deadline, &message, e) < 0)
 		return err_wrap(e, "QMP %s", command);
 	if (json_object_get(message, "error"))

@@ -66,8 +66,8 @@ static int scan(struct host *h, struct orphans *out, struct err *e)
 	if (vmm_find_all(h, &all, e) < 0)
 		return -1;
 	vec_each(f, &all)
-		*vec_push(h->arena, out) = (struct orphan){KIND_VM, f->vm,
-			arena_printf(h->arena, "process %d", (int)f->id.pid)};
+		*vec_push(h->arena, out) = (struct orphan){.kind = KIND_VM, .name = f->vm,
+			.what = arena_printf(h->arena, "process %d", (int)f->id.pid)};
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* diff.c - three views of each object -> what has to change. */
 #include "reconciler/engine/diff.h"
 
+#include "reconciler/engine/drift.h"
+
 #include <string.h>
 
 /* In the order of the three loops, so that the index can be computed. REC_DIFFERENT without
@@ -164,10 +166,10 @@ static bool is_precious(enum kind kind)
 	return kind == KIND_DISK || kind == KIND_VM;
 }
 
-static void settle(struct arena *a, const struct view *v, enum rec rec, struct delta *c)
+static void settle(struct arena *a, const struct view *v, enum rec rec, enum seen seen,
+	struct delta *c)
 {
-	const struct three_way *row = three_way_find(v->object != NULL, rec, v->observed.seen);
-	enum seen seen = v->observed.seen;
+	const struct three_way *row = three_way_find(v->object != NULL, rec, seen);
 
 	c->verdict = row->verdict;
 	c->tier = row->tier;
@@ -195,11 +197,56 @@ static bool other_source(const struct view *v, const char *source)
 	return v->object && v->record && strcmp(v->record->source, source);
 }
 
+/* ---- drift that is not repaired ------------------------------------------------------------- */
+
+static const char *list(struct arena *a, const char *so_far, const char *more)
+{
+	return so_far ? arena_printf(a, "%s, %s", so_far, more) : more;
+}
+
+/* Nothing is changed, but the record learns that it is held: status has no spec to read. */
+static void hold(struct arena *a, const struct view *v, struct delta *out)
+{
+	struct delta all = {.view = v};
+
+	out->drift = DRIFT_HOLD;
+	out->left = drift_is(v) ? drift_text(v) : NULL;
+	if (!v->record) {
+		out->left = "not made";
+		return;
+	}
+	compare_fields(a, v, &all);
+	vec_each(r, &all.reasons) {
+		if (!strncmp(r->field, "drift.", 6))
+			*vec_push(a, &out->reasons) = *r;
+		else
+			out->left = list(a, out->left, arena_printf(a, "%s stays %s", r->field,
+				r->from ? r->from : "unset"));
+	}
+	if (!out->left && v->object->kind == KIND_VM)
+		out->left = "as it is";
+	out->verdict = out->reasons.n ? VERDICT_LIVE : VERDICT_NONE;
+}
+
+/* A change of the spec needs the disk that drifted: it cannot be had without the repair. */
+static void block_change(struct arena *a, const struct view *v, struct delta *out)
+{
+	if (v->object->kind == KIND_DISK && out->verdict == VERDICT_RESTART)
+		diff_block(a, out, arena_printf(a, "%s, and drift: %s leaves it so", out->left,
+			drift_name(out->drift)), v->object->spec->pos);
+	/* What makes it anew repairs it by the way. */
+	if (out->verdict != VERDICT_NONE && out->verdict != VERDICT_LIVE) {
+		out->drift = DRIFT_REPAIR;
+		out->left = NULL;
+	}
+}
+
 void diff_object(struct arena *a, const struct view *v, const char *source,
 	const char *(*id_of)(void *arg, enum kind kind, const char *name), void *arg,
 	struct delta *out)
 {
 	enum rec rec = REC_ABSENT;
+	enum seen seen = v->observed.seen;
 
 	*out = (struct delta){
 		.view = v,
@@ -212,6 +259,10 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 			"belongs to source %s; delete it there first, or give --source", v->record->source);
 		return;
 	}
+	if (v->object && v->drift == DRIFT_HOLD) {
+		hold(a, v, out);
+		return;
+	}
 	if (v->object && v->record) {
 		compare_fields(a, v, out);
 		compare_content(a, v, out);
@@ -220,10 +271,17 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 	} else if (v->record) {
 		rec = REC_SAME;
 	}
-	if (v->observed.seen == SEEN_DRIFTED || (v->observed.reason && v->observed.seen != SEEN_SAME))
-		add_reason(a, out, v->observed.seen == SEEN_DRIFTED ? v->observed.cost : CHANGE_NONE)
-			->text = v->observed.reason ? v->observed.reason : "is not as it should be";
-	settle(a, v, rec, out);
+	if (v->drift != DRIFT_REPAIR && drift_is(v)) {
+		out->drift = v->drift;
+		out->left = drift_text(v);
+		seen = SEEN_SAME;
+	} else if (seen == SEEN_DRIFTED || (v->observed.reason && seen != SEEN_SAME)) {
+		add_reason(a, out, seen == SEEN_DRIFTED ? v->observed.cost : CHANGE_NONE)->text =
+			v->observed.reason ? v->observed.reason : "is not as it should be";
+	}
+	settle(a, v, rec, seen, out);
+	if (out->left)
+		block_change(a, v, out);
 }
 
 void diff_raise(struct arena *a, struct delta *c, enum change cost, const char *text,
@@ -245,7 +303,7 @@ void diff_block(struct arena *a, struct delta *c, const char *text, struct pos p
 {
 	struct reason *r;
 
-	if (c->verdict == VERDICT_NONE)
+	if (c->verdict == VERDICT_NONE || c->drift == DRIFT_HOLD)
 		return;
 	r = add_reason(a, c, CHANGE_NONE);
 	r->text = text;

@@ -42,7 +42,10 @@ struct delta {
 	enum verdict verdict;
 	enum change cost; /* the highest of its reasons */
 	enum tier tier;
+	bool blocked;     /* VERDICT_CONFLICT because a guard stands before it */
 	VEC(struct reason) reasons;
+	enum drift drift;   /* not DRIFT_REPAIR: by this policy something is left as it is ... */
+	const char *left;   /* ... and this is what; NULL: nothing is */
 };
 
 /* Compare the views of one object. ids gives the content identity that a dependency will have in

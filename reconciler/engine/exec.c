@@ -5,6 +5,7 @@
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
+#include "schema/base/point.h"
 
 #include <string.h>
 
@@ -50,6 +51,20 @@ static void apply_spec(struct run *r, uint32_t view)
 	field_values(r->a, o->spec->noun, o->spec, o->kind, &rec->fields);
 	rec->where = arena_printf(r->a, "%s:%u:%u", o->spec->pos.file, o->spec->pos.line,
 		o->spec->pos.col);
+}
+
+/* A held VM is recorded as held; its other fields stay what they are. */
+static void apply_hold(struct run *r, uint32_t view)
+{
+	const struct spec_head *head = view_of(r, view)->object->spec;
+
+	for (size_t i = 0; i < head->noun->n_fields; i++) {
+		const struct field *f = &head->noun->fields[i];
+
+		if (f->feeds == view_of(r, view)->object->kind && !strncmp(f->path, "drift.", 6))
+			kvs_set(r->a, &r->records[view].fields, f->path, field_print(r->a, f, head));
+	}
+	r->touched[view] = true;
 }
 
 static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
@@ -131,6 +146,10 @@ static void settle_rows(struct run *r)
 			continue;
 		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
 			r->forget[i] = true;
+			continue;
+		}
+		if (plan->deltas[i].drift == DRIFT_HOLD) {
+			apply_hold(r, i);
 			continue;
 		}
 		apply_spec(r, i);
@@ -365,16 +384,35 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 	}
 }
 
+/* Rows of a VM and its disk go into its handles.json too, beside the newest facts. */
+static int write_handles(struct run *r, const char *vm, struct err *e)
+{
+	static const enum kind kinds[] = {KIND_VM, KIND_DISK};
+	struct handles h = {0};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct view *v = views_find(r->x->plan->views, kinds[i], vm);
+		const struct record *rec = v ? &r->records[v - r->x->plan->views->v] : NULL;
+
+		if (!rec || !rec->where)
+			continue;
+		*vec_push(r->a, &h.rows) = *rec;
+		if (kinds[i] == KIND_VM)
+			h.facts = rec->facts;
+	}
+	return handles_write(r->x->host->state_fd, r->x->host->instance, vm, &h, e);
+}
+
+/* After a VM was started or stopped, or its disk grown. Before: there is nothing to find again;
+ * after a deletion: there must be nothing left. */
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 {
-	struct host *h = r->x->host;
+	bool of_vm = s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP);
+	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
 
-	if (s->step.kind != KIND_VM)
-		return 0;
-	if (s->step.op == STEP_START)
-		return handles_write(h->state_fd, h->instance, s->step.name,
-			&r->records[s->view].facts, e);
-	return handles_remove(h->state_fd, s->step.name, e);
+	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
+		return write_handles(r, s->step.name, e);
+	return 0;
 }
 
 /* Stopping was all that the spec asked for: the row is as it should be. */
@@ -414,6 +452,27 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		r->touched[s->view] = true;
 }
 
+static int driver_apply(struct host *h, const struct step *s, struct kvs *facts, struct err *e)
+{
+	if (point_fails("driver.apply"))
+		return err_sys(e, errno, "cannot %s %s/%s", step_op_name(s->op), kind_name(s->kind),
+			s->name);
+	if (driver_for(s->kind)->apply(h, s, facts, e) < 0)
+		return -1;
+	return point_fails("driver.apply done")
+		? err_sys(e, errno, "cannot see %s/%s done", kind_name(s->kind), s->name) : 0;
+}
+
+static int driver_undo(struct host *h, const struct step *s, struct err *e)
+{
+	if (point_fails("driver.undo"))
+		return err_sys(e, errno, "cannot undo %s/%s", kind_name(s->kind), s->name);
+	if (driver_for(s->kind)->undo(h, s, e) < 0)
+		return -1;
+	return point_fails("driver.undo done")
+		? err_sys(e, errno, "cannot see %s/%s undone", kind_name(s->kind), s->name) : 0;
+}
+
 static void undo_one(struct run *r, uint32_t i, const char *why)
 {
 	const struct plan_step *s = step_at(r, i);
@@ -422,7 +481,7 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	bool existed = view_of(r, s->view)->record != NULL;
 
 	/* What never began has made nothing; what is there under its names is something else's. */
-	if (r->began[i] && driver_for(s->step.kind)->undo(r->x->host, &s->step, &more) < 0) {
+	if (r->began[i] && driver_undo(r->x->host, &s->step, &more) < 0) {
 		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
 			s->step.name, more.msg);
 		note_outcome(r, i, "undo-failed", more.msg);
@@ -432,7 +491,10 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	}
 	if (s->step.kind == KIND_VM) {
 		drop_process_facts(r, s->view);
-		handles_remove(r->x->host->state_fd, s->step.name, NULL);
+		if (existed)
+			write_handles(r, s->step.name, NULL);
+		else
+			handles_remove(r->x->host->state_fd, s->step.name, NULL);
 	}
 	note_outcome(r, i, res->state == STEP_FAILED ? "failed" : "undone", why);
 	if (res->state == STEP_DONE) {
@@ -508,10 +570,11 @@ static int do_step(struct run *r, uint32_t i, struct kvs *facts, struct err *e)
 		return err_set(e, ERR_CANCELLED, "cancelled before it began");
 	/* The driver removes the VM's folder, so our own file in it goes first; SQLite still has
 	 * all that is needed to finish after a crash here. */
-	if (step->kind == KIND_VM && step->op == STEP_DELETE && save_handles(r, s, e) < 0)
+	if (step->kind == KIND_VM && step->op == STEP_DELETE &&
+		handles_remove(r->x->host->state_fd, step->name, e) < 0)
 		return -1;
 	r->began[i] = true;
-	return driver_for(step->kind)->apply(r->x->host, step, facts, e);
+	return driver_apply(r->x->host, step, facts, e);
 }
 
 static void run_step(struct run *r, uint32_t i)

@@ -3,6 +3,7 @@
 
 #include "schema/base/fd.h"
 #include "schema/base/json.h"
+#include "schema/base/point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +26,67 @@ static uint32_t crc32_of(const char *s)
 	return ~crc;
 }
 
-static char *check_of(struct arena *a, const char *facts)
+static char *check_of(struct arena *a, const json_t *root)
 {
-	return arena_printf(a, "%08x", crc32_of(facts));
+	return arena_printf(a, "%08x", crc32_of(arena_printf(a, "%s%s",
+		json_text(a, json_object_get(root, "facts")),
+		json_text(a, json_object_get(root, "rows")))));
 }
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+static json_t *kvs_json(const struct kvs *l)
+{
+	json_t *j = json_object();
+
+	kvs_each(p, l)
+		json_object_set_new(j, p->key, json_string(p->value));
+	return j;
+}
+
+static json_t *row_json(const struct record *r)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "kind", kind_name(r->kind),
+		"name", r->name, "source", r->source, "state", record_state_name(r->state), "where",
+		r->where ? r->where : "", "generation", (int)r->generation, "fields",
+		kvs_json(&r->fields), "facts", kvs_json(&r->facts));
+}
+
+static int row_parse(struct arena *a, const json_t *j, struct record *out, struct err *e)
+{
+	*out = (struct record){
+		.kind = kind_parse(json_str(j, "kind", "")),
+		.name = arena_dup(a, json_str(j, "name", "")),
+		.source = arena_dup(a, json_str(j, "source", "")),
+		.state = RECORD_MADE,
+		.where = arena_dup(a, json_str(j, "where", "")),
+		.generation = (uint32_t)json_int(j, "generation", 0),
+	};
+	if (out->kind != KIND_VM && out->kind != KIND_DISK)
+		return err_set(e, ERR_CONTENT, "a row of an unexpected kind");
+	if (json_to_kvs(a, json_text(a, json_object_get(j, "fields")), "fields", &out->fields, e) < 0)
+		return -1;
+	return json_to_kvs(a, json_text(a, json_object_get(j, "facts")), "facts", &out->facts, e);
+}
+
+static int rows_parse(struct arena *a, const json_t *list, const char *vm, struct records *out,
+	struct err *e)
+{
+	const json_t *j;
+	size_t i;
+
+	json_array_foreach(list, i, j) {
+		struct record *r = vec_push(a, out);
+
+		if (row_parse(a, j, r, e) < 0)
+			return -1;
+		if (strcmp(r->name, vm))
+			return err_set(e, ERR_CONTENT, "a row of another VM");
+	}
+	return 0;
+}
+
+/* ---- file --------------------------------------------------------------------------------- */
 
 /* The folder of a VM, never through a link; -1 with errno. */
 static int open_folder(int state_fd, const char *vm)
@@ -39,37 +97,44 @@ static int open_folder(int state_fd, const char *vm)
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-int handles_write(int state_fd, const char *instance, const char *vm, const struct kvs *facts,
+static char *text_of(struct arena *a, const char *instance, const char *vm,
+	const struct handles *h)
+{
+	_cleanup_json_ json_t *root = json_object();
+	json_t *rows = json_array();
+
+	vec_each(r, &h->rows)
+		json_array_append_new(rows, row_json(r));
+	json_object_set_new(root, "v", json_integer(1));
+	json_object_set_new(root, "instance", json_string(instance));
+	json_object_set_new(root, "vm", json_string(vm));
+	json_object_set_new(root, "facts", kvs_json(&h->facts));
+	json_object_set_new(root, "rows", rows);
+	json_object_set_new(root, "check", json_string(check_of(a, root)));
+	return arena_printf(a, "%s\n", json_text(a, root));
+}
+
+int handles_write(int state_fd, const char *instance, const char *vm, const struct handles *h,
 	struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_fd_ int dir = -1;
-	_cleanup_json_ json_t *root = json_object();
-	char *inner = json_from_kvs(&a, facts);
 	const char *folder = arena_printf(&a, "vms/%s", vm);
-	json_t *obj = NULL;
-	char *all;
+	char *text = text_of(&a, instance, vm, h);
 
-	if (json_parse(inner, strlen(inner), "facts", &obj, e) < 0)
-		return -1;
-	json_object_set_new(root, "v", json_integer(1));
-	json_object_set_new(root, "instance", json_string(instance));
-	json_object_set_new(root, "vm", json_string(vm));
-	json_object_set_new(root, "facts", obj);
-	json_object_set_new(root, "check", json_string(check_of(&a, inner)));
-	all = arena_printf(&a, "%s\n", json_text(&a, root));
 	if (dir_make(state_fd, folder, 0700, e) < 0)
 		return -1;
 	dir = open_folder(state_fd, vm);
 	if (dir < 0)
 		return err_sys(e, errno, "cannot open folder %s", folder);
-	return file_replace(dir, "handles.json", all, strlen(all), 0600, e);
+	return file_replace(dir, "handles.json", text, strlen(text), 0600, e);
 }
 
 static const char *distrust(struct arena *a, const json_t *root, const char *instance,
 	const char *vm)
 {
-	if (!json_is_object(root) || !json_is_object(json_object_get(root, "facts")))
+	if (!json_is_object(root) || !json_is_object(json_object_get(root, "facts")) ||
+		!json_is_array(json_object_get(root, "rows")))
 		return "not the right shape";
 	if (json_int(root, "v", 0) != 1)
 		return "written by another version";
@@ -77,8 +142,7 @@ static const char *distrust(struct arena *a, const json_t *root, const char *ins
 		return "belongs to another instance";
 	if (strcmp(json_str(root, "vm", ""), vm))
 		return "belongs to another VM";
-	if (strcmp(json_str(root, "check", ""),
-		    check_of(a, json_text(a, json_object_get(root, "facts")))))
+	if (strcmp(json_str(root, "check", ""), check_of(a, root)))
 		return "its check value does not match";
 	return NULL;
 }
@@ -100,7 +164,7 @@ static const char *read_text(struct arena *a, int state_fd, const char *vm, char
 }
 
 int handles_read(struct arena *a, int state_fd, const char *instance, const char *vm,
-	struct kvs *facts, const char **why)
+	struct handles *out, const char **why)
 {
 	_cleanup_json_ json_t *root = NULL;
 	struct err err = ERR_INIT;
@@ -108,19 +172,20 @@ int handles_read(struct arena *a, int state_fd, const char *instance, const char
 	char *text = NULL;
 	size_t n = 0;
 
-	*facts = (struct kvs){0};
+	*out = (struct handles){0};
 	wrong = read_text(a, state_fd, vm, &text, &n);
 	if (!wrong && json_parse(text, n, "handles.json", &root, &err) < 0)
 		wrong = err.msg;
 	if (!wrong)
 		wrong = distrust(a, root, instance, vm);
-	if (!wrong && json_to_kvs(a, json_text(a, json_object_get(root, "facts")), "facts", facts,
-		    &err) < 0)
+	if (!wrong && (json_to_kvs(a, json_text(a, json_object_get(root, "facts")), "facts",
+			       &out->facts, &err) < 0 ||
+			rows_parse(a, json_object_get(root, "rows"), vm, &out->rows, &err) < 0))
 		wrong = err.msg;
 	if (why)
 		*why = wrong && wrong[0] ? arena_dup(a, wrong) : NULL;
 	if (wrong)
-		*facts = (struct kvs){0};
+		*out = (struct handles){0};
 	return wrong ? 1 : 0;
 }
 
@@ -131,7 +196,9 @@ int handles_remove(int state_fd, const char *vm, struct err *e)
 	if (dir < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0
 			: err_sys(e, errno, "cannot open folder vms/%s", vm);
-	if (unlinkat(dir, "handles.json", 0) < 0 && errno != ENOENT)
+	if (point_fails("handles.remove") ||
+		(unlinkat(dir, "handles.json", 0) < 0 && errno != ENOENT) ||
+		point_fails("handles.remove done"))
 		return err_sys(e, errno, "cannot remove vms/%s/handles.json", vm);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* pass.c - one pass on one screen: load -> resolve -> observe -> diff -> plan -> execute. */
 #include "reconciler/engine/pass.h"
 
+#include "reconciler/engine/drift.h"
 #include "reconciler/engine/handles.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
@@ -13,6 +14,23 @@
 
 /* ---- load --------------------------------------------------------------------------------- */
 
+/* handles.json is written before SQLite: what it says about the process is newer. */
+static void load_handles(struct pass *p, struct record *r)
+{
+	struct handles handles;
+	const char *why;
+
+	if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &handles,
+		    &why) == 0) {
+		kvs_merge(p->a, &r->facts, &handles.facts);
+		return;
+	}
+	if (why)
+		log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
+	if (kvs_get(&r->facts, "run") && r->state == RECORD_MADE)
+		*vec_push(p->a, &p->no_handles) = r->name;
+}
+
 static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
@@ -21,19 +39,9 @@ static int load(struct pass *p, struct err *e)
 		return -1;
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
-	vec_each(r, &p->records) {
-		struct kvs facts;
-		const char *why;
-
-		if (r->kind != KIND_VM)
-			continue;
-		/* handles.json is written before SQLite: what it says about the process is newer. */
-		if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &facts,
-			    &why) == 0)
-			kvs_merge(p->a, &r->facts, &facts);
-		else if (why)
-			log_warn("handles.json is not used", "vm=%s why=\"%s\"", r->name, why);
-	}
+	vec_each(r, &p->records)
+		if (r->kind == KIND_VM)
+			load_handles(p, r);
 	return 0;
 }
 
@@ -149,7 +157,22 @@ static int observe(struct pass *p, struct err *e)
 	return 0;
 }
 
-static int scan(struct pass *p, struct err *e)
+static bool is_owner(const struct record *r, const struct orphan *o)
+{
+	if (r->kind != o->kind)
+		return false;
+	if (!o->args.n)
+		return !strcmp(r->name, o->name);
+	kvs_each(f, &o->args) {
+		const char *has = kvs_get(&r->facts, f->key);
+
+		if (!has || strcmp(has, f->value))
+			return false;
+	}
+	return true;
+}
+
+int pass_scan(struct pass *p, struct err *e)
 {
 	struct orphans found = {0};
 
@@ -165,18 +188,23 @@ static int scan(struct pass *p, struct err *e)
 		bool known = false;
 
 		vec_each(r, &p->records)
-			known |= r->kind == o->kind && !strcmp(r->name, o->name);
+			known |= is_owner(r, o);
 		if (!known)
 			*vec_push(p->a, &p->orphans) = *o;
 	}
 	return 0;
 }
 
-int pass_look(struct pass *p, struct err *e)
+void pass_init(struct pass *p)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
+}
+
+int pass_look(struct pass *p, struct err *e)
+{
+	pass_init(p);
 	if (home_open(p->a, p->state_dir, p->write, p->lock_wait_ms, p->cancel, &p->home, e) < 0)
 		return -1;
 	if (load(p, e) < 0)
@@ -188,7 +216,9 @@ int pass_look(struct pass *p, struct err *e)
 	make_views(p);
 	if (resolve(p, e) < 0 || observe(p, e) < 0)
 		return -1;
-	if (p->interrupted.n && scan(p, e) < 0)
+	vec_each(v, &p->views)
+		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
+	if (p->interrupted.n && pass_scan(p, e) < 0)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
 		p->source ? p->source : "", &p->plan, e);
@@ -217,9 +247,30 @@ static bool has_news(const struct view *v)
 	return false;
 }
 
+static int write_lost_handles(struct pass *p, struct err *e)
+{
+	vec_each(name, &p->no_handles) {
+		struct handles h = {0};
+
+		vec_each(r, &p->records) {
+			if ((r->kind != KIND_VM && r->kind != KIND_DISK) || strcmp(r->name, *name))
+				continue;
+			*vec_push(p->a, &h.rows) = *r;
+			if (r->kind == KIND_VM)
+				h.facts = r->facts;
+		}
+		if (handles_write(p->home.host.state_fd, p->home.host.instance, *name, &h, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int pass_note(struct pass *p, struct err *e)
 {
 	bool begun = false;
+
+	if (write_lost_handles(p, e) < 0)
+		return -1;
 
 	for (size_t i = 0; i < p->views.n; i++) {
 		const struct view *v = &p->views.v[i];

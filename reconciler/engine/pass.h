@@ -29,6 +29,7 @@ struct pass {
 	struct store *store;         /* NULL when there is no state yet and write is false */
 	struct records records;
 	struct leases leases;
+	VEC(const char *) no_handles; /* VMs whose handles.json is missing or not to be trusted */
 	struct intents interrupted;  /* steps of an earlier pass that did not end */
 	struct objects objects;
 	struct views views;
@@ -40,15 +41,21 @@ struct pass {
 	struct exec exec;
 };
 
+/* Give the pass its id and mark its descriptors closed; pass_look does it itself. */
+void pass_init(struct pass *p);
+
 /* Returns 0 with the plan. Whatever it returns, pass_close must be called. */
 int pass_look(struct pass *p, struct err *e);
+
+/* Fill p->orphans, after pass_look: everything that carries our mark and is in no record. */
+int pass_scan(struct pass *p, struct err *e);
 
 /* Run the plan. The guards (confirmation, data loss) are the caller's: it has asked by now. */
 int pass_act(struct pass *p, struct err *e);
 
 /* Note what resolve found where nothing else has to be done: the stamp of a file that was touched
- * but has the same content. Without it every later pass would read the file again. One commit, or
- * none when there is nothing to note. */
+ * but has the same content (without it every later pass would read the file again), and each
+ * handles.json that was lost. One commit, or none when there is nothing to note. */
 int pass_note(struct pass *p, struct err *e);
 
 void pass_close(struct pass *p);

@@ -8,6 +8,7 @@
  */
 #include "reconciler/engine/planner.h"
 
+#include "reconciler/engine/drift.h"
 #include "reconciler/engine/lease.h"
 
 #include <stdlib.h>
@@ -75,6 +76,13 @@ static const struct kvs *dep_facts(const struct naming *in, enum kind kind, cons
 
 /* ---- deltas ------------------------------------------------------------------------------- */
 
+bool planner_is_made_anew(const struct delta *d)
+{
+	return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_REPLACE ||
+		(d->kind == KIND_VM && d->verdict == VERDICT_RESTART) ||
+		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
+}
+
 /* A VM whose disk is changed has to be off meanwhile; what needs something that cannot be had
  * cannot be had either. */
 static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, const struct delta *on)
@@ -86,6 +94,9 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	if (on->verdict == VERDICT_CONFLICT)
 		diff_block(p->a, self, arena_printf(p->a, "%s/%s is in conflict", kind_name(d->kind),
 			d->name), d->pos);
+	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self))
+		diff_block(p->a, self, arena_printf(p->a, "disk/%s: %s, and drift: %s leaves it so",
+			d->name, on->left, drift_name(on->drift)), d->pos);
 	else if (d->kind == KIND_DISK && changes && self->view->record)
 		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
 			kind_name(d->kind), d->name), d->pos);
@@ -113,11 +124,9 @@ static void make_deltas(struct planner *p, const char *source)
 	}
 }
 
-bool planner_is_made_anew(const struct delta *d)
+static bool is_held_unmade(const struct delta *d)
 {
-	return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_REPLACE ||
-		(d->kind == KIND_VM && d->verdict == VERDICT_RESTART) ||
-		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
+	return d->drift == DRIFT_HOLD && !d->view->record;
 }
 
 /* The first VM that this one has to wait for and that cannot be had; NULL: none. */
@@ -130,7 +139,8 @@ static const struct dep *hopeless_dep(const struct planner *p, uint32_t i)
 	vec_each(d, &o->deps) {
 		uint32_t on = d->kind == KIND_VM ? planner_find(p, KIND_VM, d->name) : NO_STEP;
 
-		if (on != NO_STEP && p->plan->deltas[on].verdict == VERDICT_CONFLICT)
+		if (on != NO_STEP && (p->plan->deltas[on].verdict == VERDICT_CONFLICT ||
+			is_held_unmade(&p->plan->deltas[on])))
 			return d;
 	}
 	return NULL;
@@ -149,7 +159,9 @@ static void block_waiting(struct planner *p)
 			if (!d)
 				continue;
 			diff_block(p->a, &p->plan->deltas[i], arena_printf(p->a,
-				"waits for vm/%s, which is in conflict", d->name), d->pos);
+				"waits for vm/%s, which is %s", d->name,
+				is_held_unmade(&p->plan->deltas[planner_find(p, KIND_VM, d->name)])
+					? "held and not made" : "in conflict"), d->pos);
 			changed = true;
 		}
 	}
@@ -161,7 +173,8 @@ static void count_deltas(struct planner *p)
 		const struct delta *d = &p->plan->deltas[i];
 
 		if (d->verdict == VERDICT_CONFLICT) {
-			p->plan->conflicts++;
+			p->plan->blocked += d->blocked;
+			p->plan->conflicts += !d->blocked;
 			continue;
 		}
 		p->plan->changes += d->verdict != VERDICT_NONE;
@@ -325,6 +338,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	vec_each(l, leases)
 		*vec_push(a, &p.leases) = *l;
 	make_deltas(&p, source);
+	plan_guard(&p);
 	reserve_cids(&p);
 	block_waiting(&p);
 	count_deltas(&p);

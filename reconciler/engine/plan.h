@@ -34,7 +34,8 @@ struct plan {
 	struct edges needs;          /* between indices of steps */
 	struct leases take;          /* identities that this plan hands out */
 	size_t changes;              /* deltas that are not VERDICT_NONE or a conflict */
-	size_t conflicts;
+	size_t conflicts;            /* without the blocked ones */
+	size_t blocked;              /* held back by protect */
 	enum tier tier;              /* the highest of all deltas */
 };
 

@@ -41,6 +41,9 @@ uint32_t planner_find(const struct planner *p, enum kind kind, const char *name)
 /* Whether the delta ends in a making or starting of the object. */
 bool planner_is_made_anew(const struct delta *d);
 
+/* Hold back what would delete a protected VM or throw its disk away, and what that would need. */
+void plan_guard(struct planner *p);
+
 /* Fill plan->steps and p->at from deltas and facts. */
 void plan_steps(struct planner *p);
 

@@ -1,18 +1,21 @@
 /* store.c - saved state in SQLite; see store.h. */
-#include "reconciler/engine/store.h"
+#include "reconciler/engine/store_db.h"
 
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
+#include "schema/base/point.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define READER_TRIES 100 /* while a writer makes the log's index */
+#define READER_NAP_NS 1000000
 #define JOURNAL_KEEP 10000 /* finished rows that are kept for people to look at */
 
 struct store {
@@ -41,6 +44,37 @@ static const char *const migrations[] = {
 	"    ('intent', 'done', 'failed', 'undone', 'undo-failed', 'interrupted')),"
 	"  error TEXT, begun_ms INTEGER NOT NULL, ended_ms INTEGER) STRICT;"
 	"CREATE INDEX journal_open ON journal (state) WHERE state = 'intent';",
+	/* History: rows are added and never changed. What the trim may remove lies at or below the
+	 * floor, and the floor only rises; up to where it was, history is known to be incomplete. */
+	"CREATE TABLE event ("
+	"  seq INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, pass TEXT NOT NULL,"
+	"  kind TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, what TEXT NOT NULL,"
+	"  state TEXT, detail TEXT NOT NULL, place TEXT NOT NULL, uid INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX event_object ON event (kind, name, seq);"
+	"CREATE INDEX event_time ON event (time_ms);"
+	"CREATE INDEX event_state ON event (kind, name, source, seq) WHERE state IS NOT NULL;"
+	"CREATE TABLE event_floor ("
+	"  id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, time_ms INTEGER NOT NULL)"
+	" STRICT;"
+	"CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN"
+	"  SELECT RAISE(ABORT, 'history is append-only'); END;"
+	"CREATE TRIGGER event_no_replace BEFORE INSERT ON event"
+	"  WHEN EXISTS (SELECT 1 FROM event WHERE seq = NEW.seq) BEGIN"
+	"  SELECT RAISE(ABORT, 'history is append-only'); END;"
+	"CREATE TRIGGER event_no_delete BEFORE DELETE ON event"
+	"  WHEN OLD.seq > (SELECT seq FROM event_floor) BEGIN"
+	"  SELECT RAISE(ABORT, 'history is append-only'); END;"
+	"CREATE TRIGGER event_floor_rises BEFORE UPDATE ON event_floor WHEN NEW.seq < OLD.seq BEGIN"
+	"  SELECT RAISE(ABORT, 'the floor of history only rises'); END;"
+	"INSERT INTO event_floor VALUES"
+	"  (1, 0, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));"
+	/* What was there before history began is its first page. */
+	"INSERT INTO event (time_ms, pass, kind, name, source, what, state, detail, place, uid)"
+	"  SELECT (SELECT time_ms FROM event_floor), '', kind, name, source, 'recorded',"
+	"    CASE WHEN kind <> 'vm' OR state <> 'made' THEN state"
+	"      WHEN fields LIKE '%\"running\":\"false\"%' THEN 'stopped' ELSE 'running' END,"
+	"    '{\"text\":\"was there before history began\"}', place, 0 FROM object"
+	"    ORDER BY kind, name, source;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -50,13 +84,24 @@ static int db_error(struct store *s, struct err *e, const char *what)
 	int code = sqlite3_extended_errcode(s->db);
 
 	err_set(e, ERR_STATE, "%s: %s", what, sqlite3_errmsg(s->db));
-	if ((code & 0xff) == SQLITE_BUSY) {
+	/* SQLITE_PROTOCOL: a lock of the log could not be had for so long that SQLite gave up. */
+	if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_PROTOCOL) {
 		err_set(e, ERR_LOCKED, "%s: the state database is in use", what);
 		err_hint(e, "another program holds state.db; try again when it is done");
 	}
 	if ((code & 0xff) == SQLITE_FULL)
 		err_hint(e, "the disk that holds the state directory is full");
 	return -1;
+}
+
+int store_db_error(struct store *s, const char *what, struct err *e)
+{
+	return db_error(s, e, what);
+}
+
+sqlite3 *store_db(struct store *s)
+{
+	return s->db;
 }
 
 static int run(struct store *s, const char *sql, const char *what, struct err *e)
@@ -121,6 +166,7 @@ static int read_version(struct store *s, int *version, struct err *e)
 		return 0;
 	err_set(e, ERR_STATE, "the state database has version %d, this program knows up to %d",
 		*version, SCHEMA_VERSION);
+	e->errnum = ENOTSUP;
 	return err_hint(e, "use the newer reconcile that wrote it; nothing was changed");
 }
 
@@ -209,28 +255,85 @@ static bool has_file(struct arena *a, const char *path, const char *suffix)
 	return access(arena_printf(a, "%s%s", path, suffix), F_OK) == 0;
 }
 
-/* A reader makes no file. The log and its index are there since the first writer left them; the index
- * is scratch memory that processes share, and a reader may have to fill it (sqlite.org/walformat.html).
- * With readonly_shm=1 it would not even do that, but then it waits ten seconds and fails after a kill
- * at a bad moment. Where there is neither log nor index, in a copy, the file alone is complete. */
-static const char *reader_uri(struct arena *a, const char *path)
+/* A reader changes nothing on the disk, not even the log's index (sqlite.org/wal.html, "Read-Only
+ * Databases"). Where there is neither log nor index nobody writes, and the file alone is complete. */
+static const char *reader_uri(struct arena *a, const char *path, bool alone)
 {
-	bool alone = !has_file(a, path, "-shm") && !has_file(a, path, "-wal");
+	const char *how = "";
 
-	return arena_printf(a, "file:%s?%s", escape(a, path), alone ? "immutable=1" : "");
+	if (alone || (!has_file(a, path, "-shm") && !has_file(a, path, "-wal")))
+		how = "immutable=1";
+	else if (has_file(a, path, "-shm"))
+		how = "readonly_shm=1";
+	return arena_printf(a, "file:%s?%s", escape(a, path), how);
 }
 
-static int open_file(struct store *s, const char *path, bool write, struct err *e)
+/* alone: a reader that does not look at the log. */
+static int open_file(struct store *s, const char *path, bool write, bool alone, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
 	flags |= write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 		       : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
-	if (sqlite3_open_v2(write ? path : reader_uri(&a, path), &s->db, flags, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(write ? path : reader_uri(&a, path, alone), &s->db, flags, NULL) != SQLITE_OK)
 		return db_error(s, e, "cannot open the state database");
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	return 0;
+}
+
+/* A writer that died after it wrote the head of the log and before the first page of it leaves a log
+ * without index that a reader of SQLite 3.40 tries again and again and gives up on. There is nothing
+ * in such a log, so the file alone is complete. */
+#define LOG_HEAD 32 /* bytes: sqlite.org/fileformat2.html, "The Write-Ahead Log" */
+
+static bool is_empty_log(struct store *s, const char *path)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct stat st;
+
+	return (sqlite3_errcode(s->db) & 0xff) == SQLITE_PROTOCOL &&
+		stat(arena_printf(&a, "%s-wal", path), &st) == 0 && st.st_size <= LOG_HEAD;
+}
+
+/* One try. again: a writer is about to make the log's index, or has just made it. */
+static int try_reader(struct store *s, const char *path, bool alone, bool *again, struct err *e)
+{
+	int rc = open_file(s, path, false, alone, e);
+
+	if (rc == 0)
+		rc = set_up_reader(s, e);
+	*again = rc < 0 && (sqlite3_errcode(s->db) & 0xff) == SQLITE_READONLY;
+	return rc;
+}
+
+static void start_over(struct store *s, struct err *e)
+{
+	sqlite3_close(s->db);
+	s->db = NULL;
+	err_clear(e);
+}
+
+static int open_reader(struct store *s, const char *path, struct err *e)
+{
+	const struct timespec nap = {.tv_nsec = READER_NAP_NS};
+	bool again, alone = false;
+	int rc = try_reader(s, path, false, &again, e);
+
+	for (int i = 0; rc < 0 && i < READER_TRIES; i++) {
+		if (!again && (alone || !is_empty_log(s, path)))
+			break;
+		alone = !again;
+		start_over(s, e);
+		nanosleep(&nap, NULL);
+		rc = try_reader(s, path, alone, &again, e);
+	}
+	return rc;
+}
+
+static int open_writer(struct store *s, const char *path, struct err *e)
+{
+	return open_file(s, path, true, false, e) < 0 ? -1 : set_up_writer(s, path, e);
 }
 
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e)
@@ -244,9 +347,7 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	*out = NULL;
 	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
 		return 1;
-	rc = open_file(s, path, write, e);
-	if (rc == 0)
-		rc = write ? set_up_writer(s, path, e) : set_up_reader(s, e);
+	rc = write ? open_writer(s, path, e) : open_reader(s, path, e);
 	if (rc < 0) {
 		if (e->kind == ERR_STATE && !e->hint[0])
 			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
@@ -272,12 +373,18 @@ void store_close(struct store *s)
 
 int store_begin(struct store *s, struct err *e)
 {
+	if (point_fails("store.begin"))
+		return err_sys(e, errno, "cannot start to write state");
 	return run(s, "BEGIN IMMEDIATE", "cannot start to write state", e);
 }
 
 int store_commit(struct store *s, struct err *e)
 {
-	return run(s, "COMMIT", "cannot commit state", e);
+	if (point_fails("store.commit"))
+		return err_sys(e, errno, "cannot commit state");
+	if (run(s, "COMMIT", "cannot commit state", e) < 0)
+		return -1;
+	return point_fails("store.commit done") ? err_sys(e, errno, "cannot commit state") : 0;
 }
 
 void store_rollback(struct store *s)

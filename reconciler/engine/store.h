@@ -42,7 +42,8 @@ struct intents {
 /* Open state.db in the folder. write: create it and bring its schema up to date; a backup
  * state.db.v<N> is kept when there was an older one. Not write: the connection is read-only and
  * returns 1 with *out NULL when there is no database yet.
- * Fails with ERR_STATE: damaged, or newer than this program (then nothing was touched). */
+ * Fails with ERR_STATE: damaged, or, with errnum ENOTSUP, newer than this program (then nothing was
+ * touched). */
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e);
 void store_close(struct store *s);
 static inline void store_drop(struct store **s)
@@ -92,3 +93,54 @@ int store_close_intents(struct store *s, struct err *e);
 int store_meta_get(struct store *s, struct arena *a, const char *key, const char **value,
 	struct err *e);
 int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+
+/* ---- history: store_event.c ----------------------------------------------------------------- */
+
+/* One line of history. Rows are only ever added; the database refuses anything else. */
+struct event {
+	int64_t seq;         /* grows by at least one from event to event; set by the store */
+	int64_t time_ms;     /* real time */
+	const char *pass;    /* operation id; "" for what was there before history began */
+	enum kind kind;
+	const char *name, *source;
+	const char *what;    /* seen, decided, began, done, failed ...: docs/history.md */
+	const char *state;   /* of the object from here on; NULL: as before */
+	const char *detail;  /* a JSON object */
+	const char *place;   /* "file:line:col" or "" */
+	uint32_t uid;        /* who ran the pass */
+};
+
+struct events {
+	struct event *v;
+	size_t n, cap;
+};
+
+/* Which events: those after a seq and not before a time, of one object or of all. */
+struct event_query {
+	int64_t after;     /* seq; 0: from the beginning */
+	int64_t since_ms;  /* 0: whatever the time */
+	enum kind kind;    /* of name */
+	const char *name;  /* NULL: every object */
+	bool newest_first;
+	size_t limit;      /* at most so many */
+};
+
+/* Add one event; in the caller's transaction. ev->seq is not read. */
+int store_event_add(struct store *s, const struct event *ev, struct err *e);
+
+/* The events asked for, appended to out. */
+int store_event_list(struct store *s, struct arena *a, const struct event_query *q,
+	struct events *out, struct err *e);
+
+/* Per object the last event up to that time that set a state, in order of kind, name, source; those
+ * that were gone by then are left out. */
+int store_event_states(struct store *s, struct arena *a, int64_t at_ms, struct events *out,
+	struct err *e);
+
+/* Time from which on history is complete. 1: the database is of a version without history, which
+ * the next apply brings up to date; nothing else may be asked of it. */
+int store_event_floor(struct store *s, int64_t *time_ms, struct err *e);
+
+/* When there are more than keep and a tenth: remove the oldest down to keep, but not the last state
+ * of an object that still exists. In the caller's transaction. */
+int store_event_trim(struct store *s, int64_t keep, struct err *e);

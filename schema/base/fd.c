@@ -1,6 +1,8 @@
 /* fd.c - owned descriptors, whole files, atomic replacement, trees. */
 #include "schema/base/fd.h"
 
+#include "schema/base/point.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +27,7 @@ int fd_write_all(int fd, const void *buf, size_t n)
 	const char *p = buf;
 
 	while (n) {
-		ssize_t done = write(fd, p, n);
+		ssize_t done = point_fails("file.write") ? -1 : write(fd, p, n);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -100,15 +102,16 @@ int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t
 		return err_set(e, ERR_LIMIT, "%s: name too long", name);
 	if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "cannot remove old %s", tmp);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (!point_fails("file.open"))
+		fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot create %s", tmp);
-	if (fd_write_all(fd, data, n) < 0 || fsync(fd) < 0) {
+	if (fd_write_all(fd, data, n) < 0 || point_fails("file.fsync") || fsync(fd) < 0) {
 		err_sys(e, errno, "cannot write %s", tmp);
 		unlinkat(dirfd, tmp, 0);
 		return -1;
 	}
-	if (renameat(dirfd, tmp, dirfd, name) < 0) {
+	if (point_fails("file.rename") || renameat(dirfd, tmp, dirfd, name) < 0) {
 		err_sys(e, errno, "cannot rename %s to %s", tmp, name);
 		unlinkat(dirfd, tmp, 0);
 		return -1;
@@ -120,7 +123,7 @@ int dir_sync(int dirfd, const char *path, struct err *e)
 {
 	_cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd) < 0)
+	if (fd < 0 || point_fails("dir.fsync") || fsync(fd) < 0 || point_fails("dir.fsync done"))
 		return err_sys(e, errno, "cannot sync folder %s", path);
 	return 0;
 }
@@ -138,7 +141,7 @@ int dir_make(int dirfd, const char *path, mode_t mode, struct err *e)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
+		if (point_fails("dir.make") || (mkdirat(dirfd, part, mode) < 0 && errno != EEXIST))
 			return err_sys(e, errno, "cannot create folder %s", part);
 	}
 	if (fstatat(dirfd, path, &st, 0) < 0 || !S_ISDIR(st.st_mode))
@@ -162,6 +165,8 @@ static int remove_one(int dirfd, const char *name, dev_t dev, int depth, struct 
 {
 	struct stat st;
 
+	if (point_fails("tree.remove"))
+		return err_sys(e, errno, "cannot remove %s", name);
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)

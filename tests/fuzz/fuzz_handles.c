@@ -43,20 +43,20 @@ static void put(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs facts, again;
+	struct handles facts, again;
 	const char *why;
 
 	if (dir < 0 && set_up() < 0)
 		abort();
 	put(data, size);
 	if (handles_read(&a, dir, "1a2b3c4d", "web", &facts, &why) != 0) {
-		if (facts.n || !why || !why[0])
+		if (facts.facts.n || facts.rows.n || !why || !why[0])
 			abort(); /* refused without a reason, or with facts */
 		return 0;
 	}
 	if (handles_write(dir, "1a2b3c4d", "web", &facts, NULL) < 0 ||
 		handles_read(&a, dir, "1a2b3c4d", "web", &again, &why) != 0 ||
-		!kvs_equal(&facts, &again))
+		!kvs_equal(&facts.facts, &again.facts) || facts.rows.n != again.rows.n)
 		abort();
 	return 0;
 }

@@ -27,19 +27,38 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void sample(struct arena *a, struct kvs *facts)
+static void sample(struct arena *a, struct handles *h)
 {
-	kvs_set(a, facts, "pid", "1234");
-	kvs_set(a, facts, "start", "987654");
-	kvs_set(a, facts, "boot_id", "01234567-89ab-cdef-0123-456789abcdef");
-	kvs_set(a, facts, "run", "/run/reconcile/\"web\"\\\n");
-	kvs_set(a, facts, "config", "{\"Env\":[\"A=b\"]}");
+	kvs_set(a, &h->facts, "pid", "1234");
+	kvs_set(a, &h->facts, "start", "987654");
+	kvs_set(a, &h->facts, "boot_id", "01234567-89ab-cdef-0123-456789abcdef");
+	kvs_set(a, &h->facts, "run", "/run/reconcile/\"web\"\\\n");
+	kvs_set(a, &h->facts, "config", "{\"Env\":[\"A=b\"]}");
+	*vec_push(a, &h->rows) = (struct record){.kind = KIND_DISK, .name = "web", .source = "/a.yaml",
+		.state = RECORD_MADE, .where = "/a.yaml:3:5", .generation = 2};
+	kvs_set(a, &h->rows.v[h->rows.n - 1].fields, "disk.size", "4GiB");
+	kvs_set(a, &h->rows.v[h->rows.n - 1].facts, "id", "1a2b3c4d-web-2");
+}
+
+static bool same_rows(const struct records *a, const struct records *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct record *x = &a->v[i], *y = &b->v[i];
+
+		if (x->kind != y->kind || strcmp(x->name, y->name) || strcmp(x->source, y->source) ||
+			strcmp(x->where, y->where) || x->generation != y->generation ||
+			!kvs_equal(&x->fields, &y->fields) || !kvs_equal(&x->facts, &y->facts))
+			return false;
+	}
+	return true;
 }
 
 static void write_sample(void)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs facts = {0};
+	struct handles facts = {0};
 	struct err err = ERR_INIT;
 
 	sample(&a, &facts);
@@ -50,16 +69,16 @@ static void write_sample(void)
 /* 0: believed, and then it is the sample to the last byte; 1: not, and then there are no facts. */
 static int read_back(const char **why, struct arena *a)
 {
-	struct kvs facts = {0}, want = {0};
+	struct handles facts = {0}, want = {0};
 	int rc;
 
 	sample(a, &want);
-	kvs_set(a, &facts, "left", "over");
+	kvs_set(a, &facts.facts, "left", "over");
 	rc = handles_read(a, dir, INSTANCE, "web", &facts, why);
-	if (rc == 0 && !kvs_equal(&facts, &want))
+	if (rc == 0 && (!kvs_equal(&facts.facts, &want.facts) || !same_rows(&facts.rows, &want.rows)))
 		fail_msg("believed something else than was written");
-	if (rc != 0 && facts.n)
-		fail_msg("not believed, but %zu facts came back", facts.n);
+	if (rc != 0 && (facts.facts.n || facts.rows.n))
+		fail_msg("not believed, but %zu facts came back", facts.facts.n);
 	return rc;
 }
 
@@ -114,13 +133,14 @@ static void write_read_remove(void **state)
 static void no_facts_at_all(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs none = {0}, facts;
+	struct handles none = {0}, facts;
 	struct err err = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(handles_write(dir, INSTANCE, "web", &none, &err), 0);
 	assert_int_equal(handles_read(&a, dir, INSTANCE, "web", &facts, NULL), 0);
-	assert_int_equal(facts.n, 0);
+	assert_int_equal(facts.facts.n, 0);
+	assert_int_equal(facts.rows.n, 0);
 }
 
 /* ---- damage (F-055, F-056, BI-075) ---------------------------------------------------------------- */
@@ -184,7 +204,7 @@ static void every_bit_flipped(void **state)
 static void old_and_new_mixed(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs facts = {0};
+	struct handles facts = {0};
 	struct err err = ERR_INIT;
 	char *old, *new;
 	size_t n, n_new;
@@ -193,13 +213,13 @@ static void old_and_new_mixed(void **state)
 	write_sample();
 	old = load(&a, &n);
 	sample(&a, &facts);
-	kvs_set(&a, &facts, "pid", "5678");
+	kvs_set(&a, &facts.facts, "pid", "5678");
 	assert_int_equal(handles_write(dir, INSTANCE, "web", &facts, &err), 0);
 	new = load(&a, &n_new);
 	assert_int_equal(n, n_new);
 	for (size_t at = 0; at <= n; at++) {
 		char *mixed = arena_dupn(&a, old, n);
-		struct kvs got;
+		struct handles got;
 
 		memcpy(mixed, new, at);
 		put_file(dir, FILE_NAME, mixed, n);
@@ -247,7 +267,7 @@ static void too_large_or_too_deep(void **state)
 static void of_another_vm_or_instance(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs facts = {0};
+	struct handles facts = {0};
 	struct err err = ERR_INIT;
 
 	(void)state;
@@ -286,7 +306,7 @@ static void not_a_plain_file(void **state)
 static void the_folder_is_a_link(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct kvs facts = {0};
+	struct handles facts = {0};
 	struct err err = ERR_INIT;
 	struct stat st;
 

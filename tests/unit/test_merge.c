@@ -364,6 +364,8 @@ static void attributes(void **state)
 	size_t n;
 
 	(void)state;
+	assert_int_equal(merge_mtime(merge_inode(m, MERGE_ROOT)), 0);
+	assert_int_equal(merge_inode(m, MERGE_ROOT)->mode, 0755);
 	merge_layer(m);
 	assert_int_equal(merge_add(m, &first, &e), 0);
 	merge_layer(m);
@@ -373,7 +375,7 @@ static void attributes(void **state)
 	p = merge_inode(m, inode);
 	assert_int_equal(p->mode, 07755);
 	assert_int_equal(p->uid, 70000);
-	assert_int_equal(p->mtime, -7);
+	assert_int_equal(merge_mtime(p), -7);
 	assert_int_equal(p->mtime_ns, 8);
 	assert_memory_equal(merge_xattrs(m, p->xattrs, &n), "xyz", 3);
 	assert_int_equal(n, 3);

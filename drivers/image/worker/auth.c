@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_MAX (1024u * 1024)
-#define TOKEN_ANSWER_MAX (256u * 1024)
-#define TOKEN_MAX (64u * 1024)
+#define CONFIG_MAX (1024u << 10)
+#define TOKEN_ANSWER_MAX (256u << 10)
+#define TOKEN_MAX (64u << 10)
 #define BASIC_MAX 4096u
 #define HUB_KEY "https://index.docker.io/v1/"
 

@@ -117,17 +117,33 @@ static int check_download(struct download *d, struct err *e)
 	return 0;
 }
 
-static int download_run(struct blobs *b, struct download *d, const char *tmp, struct err *e)
+/* 1: it is all there, and wrong; e says how. */
+static int complete(struct blobs *b, struct download *d, struct err *e)
 {
-	if (take_over(d, e) < 0)
-		return -1;
 	if (d->sink.have < d->blob->size &&
 		registry_blob(b->registry, d->blob->digest, &d->sink, e) < 0)
 		return -1;
-	if (check_download(d, e) < 0) {
-		unlinkat(b->dir_fd, tmp, 0); /* nothing to go on with */
+	return check_download(d, e) < 0 ? 1 : 0;
+}
+
+static int download_run(struct blobs *b, struct download *d, const char *tmp, struct err *e)
+{
+	bool took_over;
+	int rc;
+
+	if (take_over(d, e) < 0)
 		return -1;
+	took_over = d->sink.have > 0;
+	rc = complete(b, d, e);
+	if (rc > 0 && took_over) { /* what was left may have been damaged: once more, from the start */
+		err_clear(e);
+		d->sink.have = 0;
+		rc = download_start(&d->sink, 0, e) < 0 ? -1 : complete(b, d, e);
 	}
+	if (rc > 0)
+		unlinkat(b->dir_fd, tmp, 0); /* nothing to go on with */
+	if (rc)
+		return -1;
 	if (fsync(d->fd) < 0 || renameat(b->dir_fd, tmp, b->dir_fd, ref_hex(d->blob->digest)) < 0)
 		return err_sys(e, errno, "cannot keep blob %s", d->blob->digest);
 	return 0;

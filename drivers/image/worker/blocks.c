@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER (1024u * 1024)
+#define BUFFER (1024u << 10)
 
 void blocks_init(struct blocks *b, int fd, uint64_t end_bytes)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE (64u * 1024)
+#define PIECE (64u << 10)
 
 void content_init(struct content *c, struct ext4 *x)
 {

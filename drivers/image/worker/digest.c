@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER (256u * 1024)
+#define BUFFER (256u << 10)
 
 void digest_init(struct digest *d)
 {
@@ -42,7 +42,7 @@ int digest_end(struct digest *d, char out[REF_DIGEST_MAX], struct err *e)
 	if (d->failed || EVP_DigestFinal_ex(d->ctx, raw, &n) != 1 || n != REF_HEX / 2)
 		return err_set(e, ERR_FAILED, "libcrypto cannot compute SHA-256");
 	memcpy(out, "sha256:", 8);
-	for (unsigned i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		snprintf(out + 7 + 2 * i, 3, "%02x", raw[i]);
 	return 0;
 }

@@ -150,9 +150,9 @@ static int write_links(struct ext4 *x, struct err *e)
 		char block[BLOCKS_SIZE] = {0};
 		uint32_t at, n;
 
-		if (!p->links || p->type != MERGE_SYMLINK || p->size < FAST_LINK_MAX)
+		if (!p->links || p->type != MERGE_SYMLINK || p->text_len < FAST_LINK_MAX)
 			continue;
-		memcpy(block, merge_text(x->tree, p->text), p->size);
+		memcpy(block, merge_text(x->tree, p->text), p->text_len);
 		if (blocks_take(&x->blocks, 1, &at, &n, e) < 0 ||
 			blocks_write(&x->blocks, at, block, 1, e) < 0)
 			return -1;

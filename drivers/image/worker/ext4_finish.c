@@ -38,6 +38,14 @@ static void close_fs(ext2_filsys *fs)
 	*fs = NULL;
 }
 
+static ext2_filsys take_fs(ext2_filsys *fs)
+{
+	ext2_filsys taken = *fs;
+
+	*fs = NULL;
+	return taken;
+}
+
 /* ---- superblock and tables -------------------------------------------------------------- */
 
 static struct ext2_super_block parameters(const struct geometry *g)
@@ -85,27 +93,33 @@ static void identify(const struct ext4 *x, ext2_filsys fs)
 	ext2fs_init_csum_seed(fs);
 }
 
-static int initialize(const struct ext4 *x, const struct geometry *g, ext2_filsys *fs,
-	struct err *e)
+static ext2_filsys initialize(const struct ext4 *x, const struct geometry *g, struct err *e)
 {
+	_cleanup_(close_fs) ext2_filsys fs = NULL;
 	struct ext2_super_block params = parameters(g);
 	_cleanup_fd_ int fd = fcntl(x->blocks.fd, F_DUPFD_CLOEXEC, 3);
 	char name[16];
 	errcode_t rc;
 
-	if (fd < 0)
-		return err_sys(e, errno, "cannot open the file system again");
+	if (fd < 0) {
+		err_sys(e, errno, "cannot open the file system again");
+		return NULL;
+	}
 	snprintf(name, sizeof(name), "%d", fd);
-	rc = ext2fs_initialize(name, EXT2_FLAG_64BITS, &params, unixfd_io_manager, fs);
-	if (rc)
-		return lib(e, rc, "superblock");
+	rc = ext2fs_initialize(name, EXT2_FLAG_64BITS, &params, unixfd_io_manager, &fs);
+	if (rc) {
+		lib(e, rc, "superblock");
+		return NULL;
+	}
 	fd_take(&fd); /* closed with the channel */
-	identify(x, *fs);
-	if ((*fs)->desc_blocks + (*fs)->super->s_reserved_gdt_blocks != BLOCKS_GDT ||
-		(*fs)->super->s_inodes_per_group != g->inodes_per_group ||
-		(*fs)->group_desc_count != g->groups)
-		return err_set(e, ERR_FAILED, "libext2fs chose another geometry than was asked for");
-	return 0;
+	identify(x, fs);
+	if (fs->desc_blocks + fs->super->s_reserved_gdt_blocks != BLOCKS_GDT ||
+		fs->super->s_inodes_per_group != g->inodes_per_group ||
+		fs->group_desc_count != g->groups) {
+		err_set(e, ERR_FAILED, "libext2fs chose another geometry than was asked for");
+		return NULL;
+	}
+	return take_fs(&fs);
 }
 
 /* Everything handed out is in use, but for the heads, which the library has marked already. */
@@ -141,7 +155,7 @@ static int place_tables(struct ext4 *x, const struct geometry *g, ext2_filsys fs
 }
 
 /* A run that did not fit before a head leaves unused blocks in front of it. */
-static void free_gaps(struct ext4 *x, const struct geometry *g, ext2_filsys fs, uint64_t from)
+static void free_gaps(const struct geometry *g, ext2_filsys fs, uint64_t from)
 {
 	const uint32_t run = g->inodes_per_group * INODE_SIZE / BLOCKS_SIZE + 2;
 
@@ -153,7 +167,6 @@ static void free_gaps(struct ext4 *x, const struct geometry *g, ext2_filsys fs, 
 				ext2fs_block_alloc_stats2(fs, b, -1);
 		from = at + run;
 	}
-	(void)x;
 }
 
 /* ---- inodes ----------------------------------------------------------------------------- */
@@ -199,13 +212,16 @@ static void set_content(const struct ext4 *x, struct ext2_inode_large *n,
 	struct extents_map map;
 
 	if (p->type == MERGE_CHAR || p->type == MERGE_BLOCK) {
-		set_device(n, p->text);
+		set_device(n, p->device);
 	} else if (p->type == MERGE_SYMLINK && !p->data) {
-		memcpy(n->i_block, merge_text(x->tree, p->text), p->size);
+		memcpy(n->i_block, merge_text(x->tree, p->text), p->text_len);
 	} else if (p->data & EXT4_MAPPED) {
 		set_blocks(n, &x->maps[p->data & EXT4_INDEX]);
 		if (p->data & EXT4_INDEXED)
 			n->i_flags |= EXT2_INDEX_FL;
+	} else if (p->type == MERGE_SYMLINK) {
+		extents_single(p->data, 1, &map);
+		set_blocks(n, &map);
 	} else if (p->type != MERGE_FIFO) {
 		extents_single(p->data, p->data ? (uint32_t)((p->size + BLOCKS_SIZE - 1) /
 			BLOCKS_SIZE) : 0, &map);
@@ -228,19 +244,21 @@ static int put_inode(ext2_filsys fs, struct ext2_inode_large *n, uint32_t number
 static int write_inode(const struct ext4 *x, ext2_filsys fs, const struct merge_inode *p,
 	struct err *e)
 {
+	const bool sized = p->type == MERGE_FILE || p->type == MERGE_DIR;
+	const uint64_t size = sized ? p->size : p->type == MERGE_SYMLINK ? p->text_len : 0;
 	const uint32_t links = p->links + (p->number == EXT2_ROOT_INO && x->lost_found);
 	struct ext2_inode_large n = {
 		.i_mode = mode_types[p->type] | p->mode,
 		.i_uid = (uint16_t)p->uid,
 		.i_gid = (uint16_t)p->gid,
-		.i_size = (uint32_t)p->size,
-		.i_size_high = (uint32_t)(p->size >> 32),
+		.i_size = (uint32_t)size,
+		.i_size_high = (uint32_t)(size >> 32),
 		.i_links_count = (uint16_t)(links > EXT2_LINK_MAX ? 1 : links), /* dir_nlink */
 	};
 
 	n.osd2.linux2.l_i_uid_high = (uint16_t)(p->uid >> 16);
 	n.osd2.linux2.l_i_gid_high = (uint16_t)(p->gid >> 16);
-	set_times(&n, p->mtime, p->mtime_ns);
+	set_times(&n, merge_mtime(p), (uint32_t)p->mtime_ns);
 	set_content(x, &n, p);
 	return put_inode(fs, &n, p->number, e);
 }
@@ -282,7 +300,7 @@ static int write_xattrs_of(const struct ext4 *x, ext2_filsys fs, const struct me
 	struct ext2_xattr_handle *h = NULL;
 	size_t n, at = 0;
 	const void *packed = merge_xattrs(x->tree, p->xattrs, &n);
-	struct xattr one = {0};
+	struct xattr one = {.name = ""};
 	errcode_t rc = ext2fs_xattrs_open(fs, p->number, &h);
 
 	if (!rc)
@@ -336,7 +354,7 @@ static int fill_fs(struct ext4 *x, ext2_filsys fs, const struct geometry *g, str
 	if (place_tables(x, g, fs, e) < 0)
 		return -1;
 	mark_used(fs, x->blocks.next);
-	free_gaps(x, g, fs, contents_end);
+	free_gaps(g, fs, contents_end);
 	if (write_inodes(x, fs, e) < 0 || write_late(x, fs, g, e) < 0)
 		return -1;
 	for (dgrp_t i = 0; i < g->groups; i++)
@@ -357,10 +375,10 @@ int ext4_close_fs(struct ext4 *x, uint64_t *size, struct err *e)
 	*size = x->size ? x->size : g.blocks * BLOCKS_SIZE;
 	if (ftruncate(x->blocks.fd, (off_t)*size) < 0)
 		return err_sys(e, errno, "cannot set the size of the file system");
-	if (initialize(x, &g, &fs, e) < 0 || fill_fs(x, fs, &g, e) < 0)
+	fs = initialize(x, &g, e);
+	if (!fs || fill_fs(x, fs, &g, e) < 0)
 		return -1;
 	ext2fs_mark_super_dirty(fs);
-	rc = ext2fs_close2(fs, EXT2_FLAG_FLUSH_NO_SYNC);
-	fs = NULL;
+	rc = ext2fs_close2(take_fs(&fs), EXT2_FLAG_FLUSH_NO_SYNC);
 	return rc ? lib(e, rc, "superblock") : 0;
 }

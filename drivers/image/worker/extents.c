@@ -15,6 +15,7 @@
 #define RUN_MAX 32768u
 #define IN_INODE 4u
 #define IN_BLOCK ((BLOCKS_SIZE - 12u - 4u) / 12u)
+#define SUM_AT (12 + 12 * (size_t)IN_BLOCK)
 #define MAGIC 0xf30a
 
 struct header {
@@ -108,8 +109,8 @@ static int write_node(struct blocks *b, uint32_t seed, const struct extent *v, s
 	if (blocks_take(b, 1, at, &got, e) < 0)
 		return -1;
 	put_node(block, v, n, IN_BLOCK, depth);
-	sum = htole32(ext2fs_crc32c_le(seed, block, 12 + 12 * IN_BLOCK));
-	memcpy(block + 12 + 12 * IN_BLOCK, &sum, sizeof(sum));
+	sum = htole32(ext2fs_crc32c_le(seed, block, SUM_AT));
+	memcpy(block + SUM_AT, &sum, sizeof(sum));
 	return blocks_write(b, *at, block, 1, e);
 }
 

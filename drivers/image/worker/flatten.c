@@ -183,7 +183,7 @@ static void identity(const char *id, uint8_t out[32])
 {
 	const char *hex = ref_hex(id);
 
-	for (int i = 0; i < 32; i++) {
+	for (size_t i = 0; i < 32; i++) {
 		const char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
 
 		out[i] = (uint8_t)strtoul(pair, NULL, 16);

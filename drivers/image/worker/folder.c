@@ -123,7 +123,8 @@ static int write_plain(struct build *w, struct err *e)
 	struct folder_spec *f = w->f;
 	uint8_t block[BLOCKS_SIZE] = {0};
 
-	qsort(f->v, f->n, sizeof(*f->v), compare_names);
+	if (f->n)
+		qsort(f->v, f->n, sizeof(*f->v), compare_names);
 	put_dots(block, f, f->n ? 12 : ROOM - 12);
 	fill_block(block, 24, f->v, f->n);
 	put_tail(block, w->seed);

@@ -11,7 +11,7 @@
 #define INODES_PER_BLOCK 16u
 #define GROUP_INODES_MIN 8192u
 #define GROUP_INODES_MAX 32768u
-#define SLACK (16u * 256)      /* 16 MiB in blocks, on top of a sixteenth */
+#define SLACK (16ull << 8)     /* 16 MiB in blocks, on top of a sixteenth */
 #define TAIL_MIN 4096u         /* a last group smaller than this is not worth its tables */
 #define LATE 64u               /* resize inode, extent blocks of the journal */
 #define MIB_BLOCKS 256u

@@ -16,7 +16,7 @@
 #define PAUSE_MS 200         /* before the second attempt; doubled for each further one */
 #define PAUSE_SERVER_MAX 60  /* seconds of Retry-After that we obey */
 #define HOPS_MAX 5
-#define HEADER_BYTES_MAX (64u * 1024)
+#define HEADER_BYTES_MAX (64u << 10)
 #define STALL_SECONDS 30
 #define CONNECT_SECONDS 15
 
@@ -223,8 +223,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	}
 	memcpy(answer->body + answer->body_len, data, n < room ? n : room);
 	answer->body_len += n < room ? n : room;
-	/* The rest of an error page is of no use; but ending here would close the connection. */
-	return t->header_bytes + answer->body_len < 2 * HEADER_BYTES_MAX ? n : 0;
+	return t->header_bytes + answer->body_len < 2 * (size_t)HEADER_BYTES_MAX ? n : 0;
 }
 
 static void set_options(struct attempt *t, const char *url)
@@ -241,7 +240,7 @@ static void set_options(struct attempt *t, const char *url)
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, t->h->stall_s);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);

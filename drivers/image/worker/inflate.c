@@ -7,8 +7,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#define IN_SIZE (256u * 1024)
-#define OUT_SIZE (256u * 1024)
+#define IN_SIZE (256u << 10)
+#define OUT_SIZE (256u << 10)
 #define ZSTD_WINDOW_LOG_MAX 24 /* 16 MiB; larger windows would not fit our memory */
 
 struct inflate {

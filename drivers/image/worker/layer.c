@@ -164,14 +164,6 @@ static int pack_xattrs(struct layer_reader *r, struct archive_entry *t, struct m
 	return 0;
 }
 
-/* ext4 keeps 34 bits of seconds around 1970; what is outside is moved to the edge. */
-static int64_t clamp_time(int64_t s)
-{
-	const int64_t low = -(1ll << 31), high = (1ll << 34) - (1ll << 31) - 1;
-
-	return s < low ? low : s > high ? high : s;
-}
-
 static int owner(int64_t id, const char *what, uint32_t *out, struct err *e)
 {
 	if (id < 0 || id >= UINT32_MAX)
@@ -196,7 +188,7 @@ static int header(struct layer_reader *r, struct archive_entry *t, struct merge_
 	if (size < 0)
 		return err_set(e, ERR_CONTENT, "entry \"%.250s\": a negative size", out->path);
 	out->size = (uint64_t)size;
-	out->mtime = clamp_time(archive_entry_mtime(t));
+	out->mtime = archive_entry_mtime(t);
 	out->mtime_ns = ns >= 0 && ns < 1000000000 ? (uint32_t)ns : 0;
 	out->mode = (uint16_t)(archive_entry_perm(t) & 07777);
 	out->major = (uint32_t)archive_entry_rdevmajor(t);

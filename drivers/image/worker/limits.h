@@ -1,5 +1,5 @@
 /* limits.h - what an image may cost us. Each bound is checked before the memory, time or space is
- * spent. MERGE limits keep the worker under 64 MiB for images of up to about 400,000 names.
+ * spent. An image of 400,000 names keeps the worker under 64 MiB; one at the limits under 512.
  */
 #pragma once
 

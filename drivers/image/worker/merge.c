@@ -2,7 +2,7 @@
  *
  * Two tables. Names are paths that any layer ever mentioned: parent and text never change, what
  * they are bound to does. Inodes are what entries made. Both are referred to by number, so that
- * an entry costs about 100 bytes and the tables can grow in place.
+ * an entry costs about 110 bytes and the tables can grow in place.
  */
 #include "drivers/image/worker/merge.h"
 
@@ -147,11 +147,21 @@ static int new_inode(struct merge *m, const struct merge_inode *from, uint32_t *
 	return 0;
 }
 
+/* A time that ext4 does not have is moved to the edge. */
+static void set_time(struct merge_inode *i, int64_t s)
+{
+	const int64_t low = -(1ll << 31), high = low + (1ll << 34) - 1;
+	const int64_t in = s < low ? low : s > high ? high : s;
+
+	i->mtime_1901 = (uint64_t)(in - low) & 0x3ffffffff;
+}
+
 struct merge *merge_new(const struct merge_limits *limits)
 {
 	struct merge *m = xmalloc(sizeof(*m));
-	const struct merge_inode root = {.index = MERGE_NO_INDEX, .mode = 0755, .type = MERGE_DIR};
+	struct merge_inode root = {.index = MERGE_NO_INDEX, .mode = 0755, .type = MERGE_DIR};
 
+	set_time(&root, 0);
 	*m = (struct merge){.limits = *limits};
 	grow((void **)&m->names, &m->cap_names, 0, sizeof(*m->names));
 	grow((void **)&m->inodes, &m->cap_inodes, 0, sizeof(*m->inodes));
@@ -212,10 +222,11 @@ static void touch(struct merge *m, uint32_t name)
 
 static int make_folder(struct walk *w, uint32_t name, struct err *e)
 {
-	const struct merge_inode dir = {.index = MERGE_NO_INDEX, .mode = 0755, .type = MERGE_DIR,
+	struct merge_inode dir = {.index = MERGE_NO_INDEX, .mode = 0755, .type = MERGE_DIR,
 		.layer = (uint16_t)(w->m->layer - 1)};
-	uint32_t inode;
+	uint32_t inode = 0;
 
+	set_time(&dir, 0);
 	if (new_inode(w->m, &dir, &inode, e) < 0)
 		return -1;
 	bind(w->m, name, inode);
@@ -412,22 +423,23 @@ static struct merge_inode inode_of(struct merge *m, const struct merge_entry *t)
 {
 	struct merge_inode i = {
 		.size = t->type == MERGE_FILE ? t->size : 0,
-		.mtime = t->mtime,
-		.mtime_ns = t->mtime_ns,
+		.mtime_ns = t->mtime_ns & 0x3fffffff,
 		.uid = t->uid,
 		.gid = t->gid,
 		.index = t->index,
-		.mode = t->mode & 07777,
+		.mode = (uint16_t)t->mode & 07777u,
 		.layer = (uint16_t)(m->layer - 1),
-		.type = (uint8_t)t->type,
+		.type = (uint16_t)(t->type & 0xf),
 	};
 
+	set_time(&i, t->mtime);
+
 	if (t->type == MERGE_SYMLINK) {
-		i.text = pool_add(m, t->link, strlen(t->link));
-		i.size = strlen(t->link);
+		i.text_len = (uint32_t)strlen(t->link);
+		i.text = pool_add(m, t->link, i.text_len);
 		i.mode = 0777; /* symlink(7): Linux knows no other */
 	} else if (t->type == MERGE_CHAR || t->type == MERGE_BLOCK) {
-		i.text = (t->major & 0xfff) << 20 | (t->minor & 0xfffff);
+		i.device = (t->major & 0xfff) << 20 | (t->minor & 0xfffff);
 	}
 	if (t->xattrs_len) {
 		uint32_t n = (uint32_t)t->xattrs_len;
@@ -441,7 +453,7 @@ static struct merge_inode inode_of(struct merge *m, const struct merge_entry *t)
 static int hard_link(struct merge *m, const struct merge_entry *t, uint32_t name, struct err *e)
 {
 	struct walk w = {.m = m};
-	struct parts parts;
+	struct parts parts = {0};
 	uint32_t dir = MERGE_ROOT, target = 0;
 	int rc = split(t->link, &parts, e);
 
@@ -475,7 +487,7 @@ static void set_folder(struct merge_inode *old, const struct merge_inode *entry)
 static int put(struct merge *m, const struct merge_entry *t, uint32_t name, struct err *e)
 {
 	struct merge_inode made = inode_of(m, t);
-	uint32_t inode;
+	uint32_t inode = 0;
 
 	if (t->type == MERGE_DIR && is_bound(m, name) &&
 		m->inodes[m->names[name].inode].type == MERGE_DIR) {
@@ -492,7 +504,7 @@ static int put(struct merge *m, const struct merge_entry *t, uint32_t name, stru
 static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 {
 	struct walk w = {.m = m, .make = true};
-	struct parts parts;
+	struct parts parts = {0};
 	uint32_t dir = MERGE_ROOT, name = MERGE_ROOT;
 
 	if (split(t->path, &parts, e) < 0 || check_entry(m, t, e) < 0)

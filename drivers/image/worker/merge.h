@@ -58,20 +58,34 @@ struct merge_entry {
 	enum merge_type type;
 };
 
+/* Packed: there is one for each entry of each layer, all in memory at once. */
 struct merge_inode {
-	uint64_t size;
-	int64_t mtime;
-	uint32_t mtime_ns, uid, gid;
+	union {
+		uint64_t size;             /* file, folder */
+		struct {
+			uint32_t text, text_len; /* symlink: its target */
+		};
+		uint32_t device;           /* device: major * 2^20 + minor */
+	};
+	uint64_t mtime_1901 : 34;    /* seconds since 2^31 before 1970: all that ext4 has */
+	uint64_t mtime_ns : 30;
+	uint32_t uid, gid;
 	uint32_t index;  /* of the entry that made it; MERGE_NO_INDEX: a folder that none made */
-	uint32_t text;   /* symlink: its target; device: major * 2^20 + minor; else 0 */
 	uint32_t xattrs; /* 0: none */
 	uint32_t links;  /* names; of a folder: 2 + subfolders. 0: nothing leads to it. After finish */
 	uint32_t number; /* for the user of the tree; 0 at first */
 	uint32_t data;   /* for the user of the tree; 0 at first */
-	uint16_t mode;
+	uint16_t mode : 12;
+	uint16_t type : 4; /* enum merge_type */
 	uint16_t layer;
-	uint8_t type;    /* enum merge_type */
 };
+
+_Static_assert(sizeof(struct merge_inode) == 48, "no holes");
+
+static inline int64_t merge_mtime(const struct merge_inode *p)
+{
+	return (int64_t)p->mtime_1901 - (1ll << 31);
+}
 
 struct merge_limits {
 	uint32_t names;     /* distinct paths over all layers */

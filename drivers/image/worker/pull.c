@@ -250,7 +250,7 @@ int pull_run(const json_t *request, json_t **result, struct err *e)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct pull p = {.arena = &a, .blobs = {.dir_fd = -1}};
 	struct flatten_job job = {.manifest = &p.manifest, .id = json_str(request, "id", NULL),
-		.size = (uint64_t)json_int(request, "size", 0), .dir_fd = -1, .blob = open_layer,
+		.size = (uint64_t)json_int(request, "size", 0), .dir_fd = -1, .name = "", .blob = open_layer,
 		.arg = &p};
 	uint64_t size = 0;
 	int rc = parse_request(&p, request, e);

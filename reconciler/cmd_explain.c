@@ -1,0 +1,114 @@
+/* cmd_explain.c - what a field means, and where the values of an object come from. */
+#include "reconciler/print.h"
+#include "schema/explain.h"
+
+/* ---- --effective ---------------------------------------------------------------------------- */
+
+static const char *place(struct arena *a, const struct explain_row *r)
+{
+	if (!r->pos.line)
+		return r->origin;
+	return arena_printf(a, "%s  %s:%u:%u", r->origin, r->pos.file ? r->pos.file : "",
+		r->pos.line, r->pos.col);
+}
+
+static void print_rows(struct cli *c, const struct explain_rows *rows)
+{
+	VEC(const char *) cells = {0};
+
+	*vec_push(&c->arena, &cells) = "FIELD";
+	*vec_push(&c->arena, &cells) = "VALUE";
+	*vec_push(&c->arena, &cells) = "FROM";
+	vec_each(r, rows) {
+		*vec_push(&c->arena, &cells) = r->path;
+		*vec_push(&c->arena, &cells) = print_safe(&c->arena, r->value);
+		*vec_push(&c->arena, &cells) = print_safe(&c->arena, place(&c->arena, r));
+	}
+	print_table(cells.v, cells.n / 3, 3, c->colored_out, stdout);
+}
+
+static void print_rows_json(const char *address, const struct explain_rows *rows)
+{
+	json_t *list = json_array();
+	_cleanup_json_ json_t *j = NULL;
+
+	vec_each(r, rows) {
+		json_t *row = json_pack("{s:s, s:s?, s:s}", "path", r->path, "value", r->value,
+			"origin", r->origin);
+
+		if (r->pos.line)
+			json_object_set_new(row, "at",
+				json_pack("{s:s, s:i, s:i}", "file", r->pos.file ? r->pos.file : "",
+					"line", (int)r->pos.line, "col", (int)r->pos.col));
+		json_array_append_new(list, row);
+	}
+	j = json_pack("{s:s, s:o}", "object", address, "fields", list);
+	print_json(j);
+}
+
+static int effective(struct cli *c, struct err *e)
+{
+	const struct spec_head *head = NULL;
+	const char *const *files, *address = c->args.n ? c->args.v[0] : NULL;
+	struct explain_rows rows = {0};
+	struct diags diags = {0};
+	struct spec *spec;
+	size_t n;
+
+	if (!address) {
+		err_set(e, ERR_USAGE, "explain --effective: no object given");
+		return err_hint(e, "for example: reconcile explain --effective vm/web vms.yaml");
+	}
+	c->args.v++;
+	c->args.n--;
+	if (cli_files(c, &files, &n, e) < 0)
+		return -1;
+	if (spec_load(&c->arena, files, n, &spec, &diags, e) < 0) {
+		print_diags(c, &diags);
+		return -1;
+	}
+	print_diags(c, &diags);
+	if (explain_object(&c->arena, spec, address, &head, e) < 0)
+		return -1;
+	explain_effective(&c->arena, head, &rows);
+	if (c->output == OUTPUT_JSON)
+		print_rows_json(address, &rows);
+	else
+		print_rows(c, &rows);
+	return 0;
+}
+
+/* ---- the language --------------------------------------------------------------------------- */
+
+static int run(struct cli *c, struct err *e)
+{
+	struct explain_topic topic;
+
+	if (c->effective)
+		return effective(c, e);
+	if (c->args.n > 1 || c->files.n)
+		return err_set(e, ERR_USAGE, "explain takes one field; files only with --effective");
+	if (explain_find(&c->arena, c->args.n ? c->args.v[0] : NULL, &topic, e) < 0)
+		return -1;
+	if (c->output == OUTPUT_JSON) {
+		_cleanup_json_ json_t *j = explain_json(&c->arena, &topic);
+
+		print_json(j);
+	} else {
+		fputs(explain_text(&c->arena, &topic), stdout);
+	}
+	return 0;
+}
+
+const struct cmd cmd_explain = {
+	.name = "explain",
+	.args = "[FIELD] | --effective KIND/NAME FILE...",
+	.caption = "show what a field means, or where a value comes from",
+	.help = "Shows type, bounds and default of a field, what leaving it out means, and what changing\n"
+		"it costs. Without a field every field is listed. With --effective it shows the values\n"
+		"of one object of a spec, each with the place that says so.\n\n"
+		"  reconcile explain vms.memory\n"
+		"  reconcile explain vms.disk\n"
+		"  reconcile explain --effective vm/web vms.yaml",
+	.run = run,
+};

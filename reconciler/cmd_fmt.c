@@ -1,0 +1,180 @@
+/* cmd_fmt.c - lay out spec files the one way (schema/fmt.h). */
+#include "reconciler/print.h"
+#include "schema/base/fd.h"
+#include "schema/fmt.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A difference that --check found. */
+#define EXIT_DIFFERS 1
+
+struct file {
+	const char *path;
+	char *text;
+	size_t n;
+	const char *out; /* formatted */
+};
+
+static bool is_stdin(const char *path)
+{
+	return !strcmp(path, "-");
+}
+
+static int read_stdin(struct arena *a, struct file *f, struct err *e)
+{
+	struct text t = {.a = a};
+	char piece[16384];
+	size_t n;
+
+	while ((n = fread(piece, 1, sizeof(piece), stdin)) > 0) {
+		text_putn(&t, piece, n);
+		if (t.n > SPEC_BYTES_MAX)
+			return err_set(e, ERR_SPEC, "standard input is too large for a spec");
+	}
+	if (ferror(stdin))
+		return err_set(e, ERR_NOINPUT, "cannot read standard input");
+	text_end(&t);
+	f->text = t.v;
+	f->n = t.n;
+	return 0;
+}
+
+static int read_file(struct arena *a, struct file *f, struct err *e)
+{
+	if (is_stdin(f->path))
+		return read_stdin(a, f, e);
+	if (!file_read(a, AT_FDCWD, f->path, SPEC_BYTES_MAX, &f->text, &f->n, e))
+		return 0;
+	if (e->kind == ERR_DENIED)
+		e->kind = ERR_NOINPUT;
+	return -1;
+}
+
+/* A spec with errors is not touched. All the files are read as the one spec that they are. */
+static int check_spec(struct cli *c, const struct file *files, const char *const *paths, size_t n,
+	struct err *e)
+{
+	struct diags diags = {0};
+	struct spec *spec;
+	char cwd[PATH_MAX];
+	int result;
+
+	if (n == 1 && is_stdin(paths[0])) {
+		if (!getcwd(cwd, sizeof(cwd)))
+			return err_sys(e, errno, "cannot tell the current folder");
+		result = spec_parse(&c->arena, "<stdin>", cwd, files->text, files->n, &spec, &diags,
+			e);
+	} else {
+		result = spec_load(&c->arena, paths, n, &spec, &diags, e);
+	}
+	if (result < 0)
+		print_diags(c, &diags);
+	if (result < 0 && e->kind == ERR_SPEC)
+		err_hint(e, "nothing was formatted; a spec of several files is formatted with all of "
+			    "them");
+	return result;
+}
+
+/* Replace a file by its formatted text; mode and owner stay. A link stays one. */
+static int write_file(const struct file *f, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+	char path[PATH_MAX], *slash;
+	struct stat st;
+
+	if (!realpath(f->path, path) || stat(path, &st) < 0)
+		return err_sys(e, errno, "cannot look at %s", f->path);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	dir = open(slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, errno, "cannot open the folder of %s", f->path);
+	if (file_replace(dir, slash + 1, f->out, strlen(f->out), st.st_mode & 07777, e) < 0)
+		return -1;
+	if (st.st_uid == geteuid() && st.st_gid == getegid())
+		return 0;
+	if (fchownat(dir, slash + 1, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, errno, "%s is formatted, but its owner could not be kept",
+			f->path);
+	return 0;
+}
+
+static int format_file(struct cli *c, struct file *f, struct err *e)
+{
+	bool differs;
+
+	if (fmt_text(&c->arena, f->text, f->n, &f->out, e) < 0)
+		return err_wrap(e, "%s", f->path);
+	differs = strlen(f->out) != f->n || memcmp(f->out, f->text, f->n) != 0;
+	if (!c->write && !c->check) {
+		fputs(f->out, stdout);
+		return 0;
+	}
+	if (!differs)
+		return 0;
+	if (c->check)
+		printf("%s\n", f->path);
+	else if (write_file(f, e) < 0)
+		return -1;
+	else if (!c->quiet)
+		fprintf(stderr, "%s: formatted\n", f->path);
+	return c->check ? EXIT_DIFFERS : 0;
+}
+
+static int check_usage(const struct cli *c, const char *const *paths, size_t n, struct err *e)
+{
+	if (c->write && c->check)
+		return err_set(e, ERR_USAGE, "fmt: either --write or --check");
+	for (size_t i = 0; i < n; i++)
+		if (is_stdin(paths[i]) && (c->write || n > 1))
+			return err_set(e, ERR_USAGE, "fmt: standard input goes alone and to standard "
+						     "output");
+	if (n > 1 && !c->write && !c->check)
+		return err_set(e, ERR_USAGE, "fmt: several files need --write or --check");
+	return 0;
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	const char *const *paths;
+	struct file *files;
+	int code = 0;
+	size_t n;
+
+	if (cli_files(c, &paths, &n, e) < 0 || check_usage(c, paths, n, e) < 0)
+		return -1;
+	files = arena_array(&c->arena, n, sizeof(*files));
+	for (size_t i = 0; i < n; i++) {
+		files[i].path = paths[i];
+		if (read_file(&c->arena, &files[i], e) < 0)
+			return -1;
+	}
+	if (check_spec(c, files, paths, n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int result = format_file(c, &files[i], e);
+
+		if (result < 0)
+			return -1;
+		code = result ? result : code;
+	}
+	return code;
+}
+
+const struct cmd cmd_fmt = {
+	.name = "fmt",
+	.args = "FILE... | -",
+	.caption = "lay out a spec the one way",
+	.help = "Prints the spec with two columns for each level, quotes only where they are needed and at\n"
+		"most one blank line between things. Order, comments and values stay as they are. A spec\n"
+		"with errors is refused. With --write files are replaced as a whole, never in part.\n\n"
+		"  reconcile fmt vms.yaml\n"
+		"  reconcile fmt --write vms.yaml net.yaml\n"
+		"  reconcile fmt --check vms.yaml || echo \"please run reconcile fmt --write\"",
+	.run = run,
+};

@@ -1,0 +1,308 @@
+/* store_event.c - history in SQLite; see store.h.
+ *
+ * A time is turned into a seq first, by the index on time; from there on the order of seq decides,
+ * which is the order in which things happened, whatever the clock did meanwhile.
+ */
+#include "reconciler/engine/store_db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS "seq, time_ms, pass, kind, name, source, what, state, detail, place, uid"
+
+static const char cannot_read[] = "cannot read history";
+static const char cannot_write[] = "cannot write history";
+
+static void finish(sqlite3_stmt **st)
+{
+	sqlite3_finalize(*st);
+	*st = NULL;
+}
+#define _cleanup_stmt_ _cleanup_(finish)
+
+static int prepare(struct store *s, const char *sql, sqlite3_stmt **st, struct err *e)
+{
+	if (sqlite3_prepare_v2(store_db(s), sql, -1, st, NULL) != SQLITE_OK)
+		return store_db_error(s, cannot_read, e);
+	return 0;
+}
+
+/* The caller's strings outlive the statement. */
+static void bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+}
+
+static int step_done(struct store *s, sqlite3_stmt *st, struct err *e)
+{
+	return sqlite3_step(st) == SQLITE_DONE ? 0 : store_db_error(s, cannot_write, e);
+}
+
+/* First column of the first row; def when there is no row. */
+static int first_int(struct store *s, sqlite3_stmt *st, int64_t def, int64_t *out, struct err *e)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return store_db_error(s, cannot_read, e);
+	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : def;
+	return 0;
+}
+
+/* ---- add ---------------------------------------------------------------------------------- */
+
+int store_event_add(struct store *s, const struct event *ev, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "INSERT INTO event (time_ms, pass, kind, name, source, what, state, detail,"
+		       " place, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, ev->time_ms);
+	bind_text(st, 2, ev->pass);
+	bind_text(st, 3, kind_name(ev->kind));
+	bind_text(st, 4, ev->name);
+	bind_text(st, 5, ev->source);
+	bind_text(st, 6, ev->what);
+	if (ev->state)
+		bind_text(st, 7, ev->state);
+	bind_text(st, 8, ev->detail ? ev->detail : "{}");
+	bind_text(st, 9, ev->place ? ev->place : "");
+	sqlite3_bind_int64(st, 10, ev->uid);
+	return step_done(s, st, e);
+}
+
+/* ---- read --------------------------------------------------------------------------------- */
+
+static const char *column(struct arena *a, sqlite3_stmt *st, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(st, i);
+
+	return text ? arena_dup(a, text) : "";
+}
+
+static void read_event(struct arena *a, sqlite3_stmt *st, struct event *ev)
+{
+	*ev = (struct event){
+		.seq = sqlite3_column_int64(st, 0),
+		.time_ms = sqlite3_column_int64(st, 1),
+		.pass = column(a, st, 2),
+		.kind = kind_parse(column(a, st, 3)),
+		.name = column(a, st, 4),
+		.source = column(a, st, 5),
+		.what = column(a, st, 6),
+		.state = sqlite3_column_type(st, 7) == SQLITE_NULL ? NULL : column(a, st, 7),
+		.detail = column(a, st, 8),
+		.place = column(a, st, 9),
+		.uid = (uint32_t)sqlite3_column_int64(st, 10),
+	};
+}
+
+/* The seq just before the first event at or after that time. */
+static int seq_before(struct store *s, int64_t time_ms, int64_t *seq, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "SELECT seq - 1 FROM event WHERE time_ms >= ? ORDER BY time_ms, seq LIMIT 1",
+		    &st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, time_ms);
+	return first_int(s, st, INT64_MAX, seq, e);
+}
+
+static const char *list_sql(const struct event_query *q)
+{
+	if (q->name)
+		return q->newest_first
+			? "SELECT " COLUMNS " FROM event WHERE kind = ?3 AND name = ?4 AND seq > ?1"
+			  " ORDER BY seq DESC LIMIT ?2"
+			: "SELECT " COLUMNS " FROM event WHERE kind = ?3 AND name = ?4 AND seq > ?1"
+			  " ORDER BY seq LIMIT ?2";
+	return q->newest_first
+		? "SELECT " COLUMNS " FROM event WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2"
+		: "SELECT " COLUMNS " FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+}
+
+int store_event_list(struct store *s, struct arena *a, const struct event_query *q,
+	struct events *out, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int64_t after = q->after, since = 0;
+	int rc;
+
+	if (q->since_ms && seq_before(s, q->since_ms, &since, e) < 0)
+		return -1;
+	if (prepare(s, list_sql(q), &st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, since > after ? since : after);
+	sqlite3_bind_int64(st, 2, (sqlite3_int64)q->limit);
+	if (q->name) {
+		bind_text(st, 3, kind_name(q->kind));
+		bind_text(st, 4, q->name);
+	}
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		read_event(a, st, vec_push(a, out));
+	return rc == SQLITE_DONE ? 0 : store_db_error(s, cannot_read, e);
+}
+
+/* ---- states at a time ----------------------------------------------------------------------- */
+
+/* Walks the index of states from its end: each seek gives the last state of the next object, and
+ * only an object that has changed since needs a second one. */
+struct walk {
+	struct store *s;
+	sqlite3_stmt *newest, *older;
+	int64_t seq;            /* the time asked for */
+};
+
+static int walk_open(struct walk *w, int64_t at_ms, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(w->s, "SELECT seq FROM event WHERE time_ms <= ? ORDER BY time_ms DESC, seq DESC"
+			  " LIMIT 1", &st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, at_ms);
+	if (first_int(w->s, st, 0, &w->seq, e) < 0)
+		return -1;
+	if (prepare(w->s, "SELECT " COLUMNS " FROM event WHERE state IS NOT NULL AND"
+			  " (kind, name, source) < (?, ?, ?)"
+			  " ORDER BY kind DESC, name DESC, source DESC, seq DESC LIMIT 1",
+		    &w->newest, e) < 0)
+		return -1;
+	return prepare(w->s, "SELECT " COLUMNS " FROM event WHERE state IS NOT NULL AND kind = ? AND"
+			     " name = ? AND source = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+		&w->older, e);
+}
+
+static void walk_close(struct walk *w)
+{
+	sqlite3_finalize(w->newest);
+	sqlite3_finalize(w->older);
+}
+#define _cleanup_walk_ _cleanup_(walk_close)
+
+/* The last state of the object that comes before *ev, and of that only what was known at the time:
+ * 1 with it in *ev; 0 at the end; else -1. *known: it had a state by then. */
+static int walk_next(struct walk *w, struct arena *a, struct event *ev, bool *known, struct err *e)
+{
+	int rc;
+
+	sqlite3_reset(w->newest);
+	bind_text(w->newest, 1, ev->kind == KIND_N ? "~" : kind_name(ev->kind));
+	bind_text(w->newest, 2, ev->name);
+	bind_text(w->newest, 3, ev->source);
+	rc = sqlite3_step(w->newest);
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW)
+		return store_db_error(w->s, cannot_read, e);
+	read_event(a, w->newest, ev);
+	*known = true;
+	if (ev->seq <= w->seq)
+		return 1;
+	sqlite3_reset(w->older);
+	bind_text(w->older, 1, kind_name(ev->kind));
+	bind_text(w->older, 2, ev->name);
+	bind_text(w->older, 3, ev->source);
+	sqlite3_bind_int64(w->older, 4, w->seq);
+	rc = sqlite3_step(w->older);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return store_db_error(w->s, cannot_read, e);
+	*known = rc == SQLITE_ROW;
+	if (*known)
+		read_event(a, w->older, ev);
+	return 1;
+}
+
+static int compare_events(const void *x, const void *y)
+{
+	const struct event *a = x, *b = y;
+	int order;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	order = strcmp(a->name, b->name);
+	return order ? order : strcmp(a->source, b->source);
+}
+
+int store_event_states(struct store *s, struct arena *a, int64_t at_ms, struct events *out,
+	struct err *e)
+{
+	_cleanup_walk_ struct walk w = {.s = s};
+	struct event ev = {.kind = KIND_N, .name = "", .source = ""};
+	bool known = false;
+	int rc;
+
+	*out = (struct events){0};
+	if (walk_open(&w, at_ms, e) < 0)
+		return -1;
+	while ((rc = walk_next(&w, a, &ev, &known, e)) > 0)
+		if (known && strcmp(ev.state, "gone"))
+			*vec_push(a, out) = ev;
+	if (rc == 0 && out->n)
+		qsort(out->v, out->n, sizeof(*out->v), compare_events);
+	return rc;
+}
+
+/* ---- bounds --------------------------------------------------------------------------------- */
+
+int store_event_floor(struct store *s, int64_t *time_ms, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	int64_t there = 0;
+
+	if (prepare(s, "SELECT 1 FROM sqlite_schema WHERE name = 'event_floor'", &st, e) < 0 ||
+		first_int(s, st, 0, &there, e) < 0)
+		return -1;
+	if (!there)
+		return 1;
+	finish(&st);
+	if (prepare(s, "SELECT time_ms FROM event_floor", &st, e) < 0)
+		return -1;
+	return first_int(s, st, 0, time_ms, e);
+}
+
+/* How many seqs lie between the floor and the end, and where the new floor would be. */
+static int measure(struct store *s, int64_t keep, int64_t *excess, int64_t *floor, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int64_t last = 0, low = 0;
+
+	if (prepare(s, "SELECT max(seq) FROM event", &st, e) < 0 ||
+		first_int(s, st, 0, &last, e) < 0)
+		return -1;
+	finish(&st);
+	if (prepare(s, "SELECT seq FROM event_floor", &st, e) < 0 ||
+		first_int(s, st, 0, &low, e) < 0)
+		return -1;
+	*excess = last - low - keep;
+	*floor = last - keep;
+	return 0;
+}
+
+int store_event_trim(struct store *s, int64_t keep, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *raise = NULL, *drop = NULL;
+	int64_t excess, floor;
+
+	if (measure(s, keep, &excess, &floor, e) < 0)
+		return -1;
+	if (excess <= keep / 10)
+		return 0;
+	if (prepare(s, "UPDATE event_floor SET seq = ?1, time_ms ="
+		       " coalesce((SELECT time_ms FROM event WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1),"
+		       " time_ms)", &raise, e) < 0)
+		return -1;
+	sqlite3_bind_int64(raise, 1, floor);
+	if (step_done(s, raise, e) < 0)
+		return -1;
+	if (prepare(s, "DELETE FROM event WHERE seq <= ?1 AND (state IS NULL OR state = 'gone' OR"
+		       " seq < (SELECT max(l.seq) FROM event AS l WHERE l.kind = event.kind AND"
+		       " l.name = event.name AND l.source = event.source AND l.state IS NOT NULL"
+		       " AND l.seq <= ?1))", &drop, e) < 0)
+		return -1;
+	sqlite3_bind_int64(drop, 1, floor);
+	return step_done(s, drop, e);
+}

@@ -1,0 +1,268 @@
+/* explain.c - what a field means, and where the values of an object come from. */
+#include "schema/explain.h"
+
+#include "schema/base/text.h"
+#include "schema/base/utf8.h"
+#include "schema/describe.h"
+#include "schema/spec.h"
+
+#include <string.h>
+
+#define SHOWN 80
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+struct names {
+	VEC(const char *) v;
+};
+
+static bool is_group(const struct noun *noun, const char *prefix)
+{
+	for (size_t i = 0; i < noun->n_fields; i++)
+		if (!strncmp(noun->fields[i].path, prefix, strlen(prefix)))
+			return true;
+	return false;
+}
+
+/* Every path that explain knows. */
+static void all_paths(struct arena *a, struct names *out)
+{
+	for (size_t i = 0; i < noun_count; i++) {
+		*vec_push(a, &out->v) = nouns[i]->key;
+		for (size_t k = 0; k < nouns[i]->n_fields; k++)
+			*vec_push(a, &out->v) = describe_path(a, nouns[i], &nouns[i]->fields[k]);
+	}
+}
+
+static int unknown_path(struct arena *a, const char *path, const struct noun *noun, struct err *e)
+{
+	struct names names = {0};
+	const char *near, *rest = strchr(path, '.');
+
+	err_set(e, ERR_USAGE, "there is no field %s in a spec", utf8_quote(a, path, SHOWN));
+	for (size_t i = 0; noun && rest && i < noun->n_fields; i++)
+		*vec_push(a, &names.v) = noun->fields[i].path;
+	near = names.v.n ? nearest_name(rest + 1, names.v.v, names.v.n) : NULL;
+	if (near)
+		return err_hint(e, "did you mean %s.%s?", noun->key, near);
+	names.v.n = 0;
+	all_paths(a, &names);
+	near = nearest_name(path, names.v.v, names.v.n);
+	return err_hint(e, near ? "did you mean %s?" : "see: reconcile explain", near);
+}
+
+/* A field may be named without its noun when only one noun has it. */
+static bool find_bare(const char *path, struct explain_topic *out)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < noun_count; i++) {
+		const struct field *f = field_find(nouns[i], path);
+
+		if (!f)
+			continue;
+		*out = (struct explain_topic){nouns[i], f, ""};
+		found++;
+	}
+	return found == 1;
+}
+
+static const struct noun *noun_named(struct arena *a, const char *path, size_t n)
+{
+	const char *word = arena_dupn(a, path, n);
+
+	for (size_t i = 0; i < noun_count; i++)
+		if (!strcmp(nouns[i]->key, word) || !strcmp(nouns[i]->singular, word))
+			return nouns[i];
+	return NULL;
+}
+
+int explain_find(struct arena *a, const char *path, struct explain_topic *out, struct err *e)
+{
+	const struct noun *noun;
+	const char *rest;
+	size_t n;
+
+	*out = (struct explain_topic){.prefix = ""};
+	if (!path || !*path)
+		return 0;
+	n = strcspn(path, ".");
+	noun = noun_named(a, path, n);
+	if (!noun && find_bare(path, out))
+		return 0;
+	*out = (struct explain_topic){.noun = noun, .prefix = ""};
+	if (!noun)
+		return unknown_path(a, path, NULL, e);
+	if (!path[n])
+		return 0;
+	rest = path + n + 1;
+	out->field = field_find(noun, rest);
+	if (out->field)
+		return 0;
+	out->prefix = arena_printf(a, "%s.", rest);
+	if (*rest && is_group(noun, out->prefix))
+		return 0;
+	return unknown_path(a, path, noun, e);
+}
+
+/* ---- as text -------------------------------------------------------------------------------- */
+
+static void put_line(struct text *t, const char *what, const char *value)
+{
+	if (value && *value)
+		text_putf(t, "  %-9s %s\n", what, value);
+}
+
+static void put_field(struct text *t, const struct noun *noun, const struct field *f)
+{
+	struct arena *a = t->a;
+
+	text_putf(t, "%s\n  %s\n\n", describe_path(a, noun, f), f->help);
+	put_line(t, "value", field_expects(a, f));
+	put_line(t, "bounds", describe_bounds(a, f));
+	put_line(t, "default", f->dflt);
+	put_line(t, "absent", f->absent);
+	if (f->shorthand)
+		put_line(t, "short", arena_printf(a, "%s: VALUE means the same", f->shorthand));
+	put_line(t, "change", arena_printf(a, "%s - %s", change_name(f->change),
+		describe_change(f)));
+	text_putf(t, "\n  example\n%s", describe_example_block(a, noun, f, "    "));
+}
+
+/* How wide the first column of a list has to be. */
+static size_t widest_path(const struct noun *noun, const char *prefix)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		size_t n = strlen(noun->fields[i].path);
+
+		if (n > most && !strncmp(noun->fields[i].path, prefix, strlen(prefix)))
+			most = n;
+	}
+	return most;
+}
+
+static void put_noun(struct text *t, const struct noun *noun, const char *prefix)
+{
+	size_t width = widest_path(noun, prefix);
+
+	if (*prefix)
+		text_putf(t, "%s.%.*s\n\n", noun->key, (int)strlen(prefix) - 1, prefix);
+	else
+		text_putf(t, "%s\n  from a name to %s\n\n", noun->key, noun->help);
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+
+		if (strncmp(f->path, prefix, strlen(prefix)) != 0)
+			continue;
+		text_putf(t, "  %-*s  %s%s\n", (int)width, f->path, f->help,
+			f->required ? " (required)" : "");
+	}
+}
+
+const char *explain_text(struct arena *a, const struct explain_topic *topic)
+{
+	struct text t = {.a = a};
+
+	if (topic->field) {
+		put_field(&t, topic->noun, topic->field);
+	} else if (topic->noun) {
+		put_noun(&t, topic->noun, topic->prefix);
+	} else {
+		text_put(&t, "version\n  version of the language, always 1 (required)\n\n");
+		for (size_t i = 0; i < noun_count; i++) {
+			put_noun(&t, nouns[i], "");
+			text_put(&t, "\n");
+		}
+		text_put(&t, "x-...\n  anything of yours; it is ignored\n");
+	}
+	return text_end(&t);
+}
+
+/* ---- as JSON -------------------------------------------------------------------------------- */
+
+static json_t *choices_json(const struct field *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; f->choices[i]; i++)
+		json_array_append_new(list, json_string(f->choices[i]));
+	return list;
+}
+
+static json_t *field_json(struct arena *a, const struct noun *noun, const struct field *f)
+{
+	const char *bounds = describe_bounds(a, f);
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s?, s:s, s:s, s:s, s:s}",
+		"path", describe_path(a, noun, f), "help", f->help, "value", field_expects(a, f),
+		"bounds", *bounds ? bounds : NULL, "default", f->dflt, "absent", f->absent,
+		"required", (int)f->required, "short", f->shorthand, "change",
+		change_name(f->change), "cost", describe_change(f), "object", kind_name(f->feeds),
+		"example", describe_example(a, f));
+
+	if (f->choices)
+		json_object_set_new(j, "choices", choices_json(f));
+	return j;
+}
+
+static void add_fields(struct arena *a, json_t *list, const struct noun *noun, const char *prefix)
+{
+	for (size_t i = 0; i < noun->n_fields; i++)
+		if (!strncmp(noun->fields[i].path, prefix, strlen(prefix)))
+			json_array_append_new(list, field_json(a, noun, &noun->fields[i]));
+}
+
+json_t *explain_json(struct arena *a, const struct explain_topic *topic)
+{
+	json_t *list;
+
+	if (topic->field)
+		return field_json(a, topic->noun, topic->field);
+	list = json_array();
+	for (size_t i = 0; i < noun_count; i++)
+		if (!topic->noun || topic->noun == nouns[i])
+			add_fields(a, list, nouns[i], topic->prefix);
+	return json_pack("{s:o}", "fields", list);
+}
+
+/* ---- effective ------------------------------------------------------------------------------ */
+
+void explain_effective(struct arena *a, const struct spec_head *head, struct explain_rows *out)
+{
+	for (size_t i = 0; i < head->noun->n_fields; i++) {
+		const struct field *f = &head->noun->fields[i];
+		struct explain_row row = {.path = f->path, .value = field_print(a, f, head)};
+
+		row.pos = head->at ? head->at[i] : (struct pos){0};
+		row.origin = row.pos.line ? "field" : f->dflt ? "default" : "absent";
+		if (!row.value && !row.pos.line)
+			row.value = f->absent;
+		*vec_push(a, out) = row;
+	}
+}
+
+int explain_object(struct arena *a, const struct spec *spec, const char *address,
+	const struct spec_head **out, struct err *e)
+{
+	struct names names = {0};
+	struct objects objects = {0};
+	const char *near;
+
+	spec_expand(a, spec, &objects);
+	vec_each(o, &objects) {
+		const char *name = arena_printf(a, "%s/%s", kind_name(o->kind), o->name);
+
+		if (!strcmp(name, address)) {
+			*out = o->spec;
+			return 0;
+		}
+		*vec_push(a, &names.v) = name;
+	}
+	near = nearest_name(address, names.v.v, names.v.n);
+	err_set(e, ERR_USAGE, "the spec has no %s", utf8_quote(a, address, SHOWN));
+	if (near)
+		return err_hint(e, "did you mean %s?", near);
+	return err_hint(e, strchr(address, '/') ? "see: reconcile plan"
+						: "name it as KIND/NAME, such as vm/%s", address);
+}

@@ -1,0 +1,231 @@
+/* jsonschema.c - the field tables as a JSON Schema. */
+#include "schema/jsonschema.h"
+
+#include "schema/describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAFT "https://json-schema.org/draft/2020-12/schema"
+#define NAME_PATTERN "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+/* What utf8_is_plain refuses. */
+#define CONTROL                                                                                    \
+	"\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ufff9-\\ufffb\\ufffe\\uffff"
+
+/* ---- values of a type ----------------------------------------------------------------------- */
+
+/* A text in YAML: 1000 and true are texts too where one is meant; nothing is not. */
+static json_t *text_schema(const char *pattern)
+{
+	return json_pack("{s:[s, s, s], s:s?}", "type", "string", "number", "boolean", "pattern",
+		pattern);
+}
+
+static json_t *pattern_schema(const char *pattern)
+{
+	return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
+}
+
+/* true or "true": quotes make no difference. */
+static json_t *bool_schema(void)
+{
+	return json_pack("{s:[b, b, s, s]}", "enum", 1, 0, "true", "false");
+}
+
+/* The parts that rows of one type share; a row refers to them and adds its bounds. */
+static json_t *defs(void)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "text", text_schema("^[^\\u0000]*$"));
+	json_object_set_new(j, "line", text_schema("^[^" CONTROL "]*$"));
+	json_object_set_new(j, "path", text_schema("^(?!~/)[^" CONTROL "]*$"));
+	json_object_set_new(j, "name", text_schema(NAME_PATTERN));
+	json_object_set_new(j, "digest", pattern_schema("^sha256:[0-9a-f]{64}$"));
+	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
+	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
+	json_object_set_new(j, "bool", bool_schema());
+	json_object_set_new(j, "variable", pattern_schema("^[A-Za-z_][A-Za-z0-9_.-]{0,254}$"));
+	return j;
+}
+
+static json_t *ref(const char *def)
+{
+	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
+}
+
+static json_t *ref_bounded(const char *def, const struct field *f)
+{
+	json_t *j = ref(def);
+
+	if (f->min > 0)
+		json_object_set_new(j, "minLength", json_integer(f->min));
+	/* Bounds are bytes and a schema counts characters: what it lets through is for the parser. */
+	json_object_set_new(j, "maxLength", json_integer(f->max));
+	return j;
+}
+
+/* 2 or "2". */
+static json_t *number_schema(const struct field *f)
+{
+	return json_pack("{s:[s, s], s:I, s:I, s:s}", "type", "integer", "string", "minimum",
+		(json_int_t)f->min, "maximum", (json_int_t)f->max, "pattern", "^(0|[1-9][0-9]*)$");
+}
+
+static json_t *enum_schema(const struct field *f)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; f->choices[i]; i++)
+		json_array_append_new(list, json_string(f->choices[i]));
+	return json_pack("{s:o}", "enum", list);
+}
+
+/* A list, or one element without the brackets. */
+static json_t *list_schema(const struct field *f, const char *def)
+{
+	return json_pack("{s:[{s:s, s:o, s:I, s:I}, o]}", "anyOf", "type", "array", "items",
+		ref(def), "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max, ref(def));
+}
+
+static json_t *env_schema(const struct field *f)
+{
+	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames",
+		ref("variable"), "additionalProperties", ref("text"), "minProperties",
+		(json_int_t)f->min, "maxProperties", (json_int_t)f->max);
+}
+
+static json_t *value_schema(const struct field *f)
+{
+	switch (f->type) {
+	case FIELD_STRING:
+		return ref_bounded("line", f);
+	case FIELD_PATH:
+		return ref_bounded("path", f);
+	case FIELD_NAME:
+		return ref("name");
+	case FIELD_DIGEST:
+		return ref("digest");
+	case FIELD_BOOL:
+		return ref("bool");
+	case FIELD_U32:
+		return number_schema(f);
+	case FIELD_ENUM:
+		return enum_schema(f);
+	case FIELD_SIZE:
+		return ref("size");
+	case FIELD_DURATION:
+		return ref("duration");
+	case FIELD_STRV:
+		return list_schema(f, "text");
+	case FIELD_NAMES:
+		return list_schema(f, "name");
+	case FIELD_ENV:
+		return env_schema(f);
+	default:
+		return json_object(); /* a type without a rule here: anything, and a test says so */
+	}
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+/* The default as JSON has it. */
+static json_t *default_json(const struct field *f)
+{
+	if (f->type == FIELD_BOOL)
+		return json_boolean(!strcmp(f->dflt, "true"));
+	if (f->type == FIELD_U32)
+		return json_integer(strtoll(f->dflt, NULL, 10));
+	return json_string(f->dflt);
+}
+
+static json_t *field_schema(struct arena *a, const struct field *f)
+{
+	json_t *j = value_schema(f);
+	const char *bounds = describe_bounds(a, f);
+
+	json_object_set_new(j, "description",
+		json_sprintf("%s\n%s%s%s.\nWhen absent: %s.\nA change costs: %s.", f->help,
+			field_expects(a, f), *bounds ? ", " : "", bounds, f->absent,
+			describe_change(f)));
+	if (f->dflt)
+		json_object_set_new(j, "default", default_json(f));
+	return j;
+}
+
+/* An object of the fields whose path begins with prefix; groups below it are objects again. */
+static json_t *fields_schema(struct arena *a, const struct noun *noun, const char *prefix);
+
+/* "disk": a map of its fields, or a value that is short for one of them. */
+static json_t *group_schema(struct arena *a, const struct noun *noun, const char *path)
+{
+	json_t *map = fields_schema(a, noun, arena_printf(a, "%s.", path));
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+
+		if (!f->shorthand || strcmp(f->shorthand, path) != 0)
+			continue;
+		return json_pack("{s:[o, o], s:o}", "anyOf", map, field_schema(a, f),
+			"description", json_sprintf("A map of fields, or %s.", f->path));
+	}
+	return map;
+}
+
+static json_t *fields_schema(struct arena *a, const struct noun *noun, const char *prefix)
+{
+	json_t *properties = json_object(), *required = json_array(), *j;
+	size_t skip = strlen(prefix);
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+		const char *key;
+		size_t n;
+
+		if (strncmp(f->path, prefix, skip) != 0)
+			continue;
+		n = strcspn(f->path + skip, ".");
+		key = arena_dupn(a, f->path + skip, n);
+		if (json_object_get(properties, key))
+			continue;
+		json_object_set_new(properties, key, f->path[skip + n]
+			? group_schema(a, noun, arena_dupn(a, f->path, skip + n))
+			: field_schema(a, f));
+		if (f->required)
+			json_array_append_new(required, json_string(key));
+	}
+	j = json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0, "properties",
+		properties);
+	if (json_array_size(required))
+		json_object_set(j, "required", required);
+	json_decref(required);
+	return j;
+}
+
+/* A map from names to objects. One whose fields are all optional may be written as nothing. */
+static json_t *noun_schema(struct arena *a, const struct noun *noun)
+{
+	json_t *object = fields_schema(a, noun, "");
+
+	if (!json_object_get(object, "required"))
+		json_object_set_new(object, "type", json_pack("[s, s]", "object", "null"));
+	return json_pack("{s:s, s:o, s:o, s:o}", "type", "object", "description",
+		json_sprintf("From a name to %s.", noun->help), "propertyNames", ref("name"),
+		"additionalProperties", object);
+}
+
+json_t *jsonschema(struct arena *a)
+{
+	json_t *properties = json_object();
+
+	json_object_set_new(properties, "version", json_pack("{s:[i, s], s:s}", "enum", 1, "1",
+		"description", "Version of the language: 1."));
+	for (size_t i = 0; i < noun_count; i++)
+		json_object_set_new(properties, nouns[i]->key, noun_schema(a, nouns[i]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:[s], s:b, s:{s:{}}, s:o, s:o}", "$schema", DRAFT,
+		"title", "reconcile", "description",
+		"A spec of reconcile: images, kernels and VMs of one host.", "type", "object",
+		"required", "version", "additionalProperties", 0, "patternProperties", "^x-",
+		"properties", properties, "$defs", defs());
+}
