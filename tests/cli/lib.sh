@@ -1,7 +1,9 @@
 # lib.sh - what tests/cli/run works with. Source it after tests/lib/tap.sh.
 # shellcheck shell=bash
 
-reconcile=${build:?}/reconcile
+: "${build:?}" # of tap.sh
+reconcile=$build/reconcile
+export code=0 # of the last run
 
 cli_start() {
 	work=$(mktemp -d)
@@ -64,10 +66,12 @@ for line in sys.stdin: assert isinstance(json.loads(line), dict), line
 print("ok")' 2>&1
 }
 
-# Names, sizes, times and contents below a folder.
+# Names, sizes, times and contents below a folder. The index of SQLite's log is no state: it is memory
+# that processes share, and made anew at will.
 state_of() {
-	find "$1" -printf '%p %y %m %s %T@\n' | sort
-	find "$1" -type f -exec sha256sum {} + | sort
+	find "$1" ! -name '*-shm' -printf '%p %y %m %s %T@\n' | sort
+	find "$1" -name '*-shm'
+	find "$1" -type f ! -name '*-shm' -exec sha256sum {} + | sort
 }
 
 cli_files() {

@@ -131,9 +131,9 @@ static inline struct record *engine_row(struct arena *a, enum kind kind, const c
 {
 	_cleanup_store_ struct store *s = NULL;
 	struct err err = ERR_INIT;
-	struct records records;
-	struct leases leases;
-	struct intents open;
+	struct records records = {0};
+	struct leases leases = {0};
+	struct intents open = {0};
 
 	if (store_open(getenv("RECONCILE_STATE_DIR"), false, &s, &err) != 0 ||
 		store_load(s, a, &records, &leases, &open, &err) < 0)

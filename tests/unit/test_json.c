@@ -97,7 +97,7 @@ static void lists_go_there_and_back(void **state)
 	assert_string_equal(json_from_kvs(&a, &from), "{}");
 	kvs_set(&a, &from, "run", "/run/\"quoted\"/back\\slash");
 	kvs_set(&a, &from, "config", "{\"Env\":[\"A=\\u00e9\"]}");
-	kvs_set(&a, &from, "utf8", "gr\xc3\xb6\xc3\x9f" "e \xf0\x9f\x90\xa7");
+	kvs_set(&a, &from, "utf8", "\xc3\x9cgr\xc3\xb6\xc3\x9f. \xf0\x9f\x90\xa7");
 	kvs_set(&a, &from, "control", "\x01\t\n\x7f");
 	kvs_set(&a, &from, "empty", "");
 	text = json_from_kvs(&a, &from);
@@ -112,7 +112,7 @@ static void lists_go_there_and_back(void **state)
 static void bytes_go_there_and_back(void **state)
 {
 	static const char *const odd[] = {"/run/\xff", "\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-		"a\xe2\x82", "\xc0\xaf", "/mnt/gr\xf6\xdf" "e/k", "\xf4\x8f\xbe\x80",
+		"a\xe2\x82", "\xc0\xaf", "/mnt/gr\xf6\xdf/k", "\xf4\x8f\xbe\x80",
 		"x\xf4\x8f\xbf\xbf\xff", "\xf4\x8f\xbd\xbf"};
 
 	(void)state;
@@ -131,8 +131,8 @@ static void bytes_go_there_and_back(void **state)
 
 static void words_for_people(void **state)
 {
-	static const char *const cases[][2] = {{"plain", "plain"}, {"gr\xc3\xb6\xc3\x9f" "e",
-		"gr\xc3\xb6\xc3\x9f" "e"}, {"caf\xe9", "caf\\xe9"}, {"", ""}};
+	static const char *const cases[][2] = {{"plain", "plain"}, {"gr\xc3\xb6\xc3\x9f",
+		"gr\xc3\xb6\xc3\x9f"}, {"caf\xe9", "caf\\xe9"}, {"", ""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
