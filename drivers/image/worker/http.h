@@ -11,6 +11,7 @@
 #include "schema/base/arena.h"
 #include "schema/base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,9 @@ static inline void http_drop(struct http **h)
 	http_close(*h);
 	*h = NULL;
 }
+
+/* Requests end early once *stop is true, which another thread may set. */
+void http_stop_when(struct http *h, const atomic_bool *stop);
 
 /* 0 for any answer that is final, also 404: look at the status. -1: no answer, ERR_REMOTE or
  * ERR_TIMEOUT, or what the sink said. */

@@ -44,6 +44,11 @@ void registry_close(struct registry *r)
 	r->http = NULL;
 }
 
+void registry_stop_when(struct registry *r, const atomic_bool *stop)
+{
+	http_stop_when(r->http, stop);
+}
+
 static int denied(const struct registry *r, const struct credentials *who, struct err *e)
 {
 	err_set(e, ERR_DENIED, "the registry %s refuses access to %s", r->ref.host, r->ref.repo);
