@@ -86,14 +86,18 @@ static bool is_loopback(const char *host, size_t n)
 	return false;
 }
 
-bool http_is_plain(const char *host)
+static size_t bare_length(const char *host)
+{
+	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+
+	return bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+}
+
+bool http_is_listed(const char *host)
 {
 	const char *list = getenv("RECONCILE_PLAIN_HTTP");
-	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
-	const size_t bare = bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+	const size_t bare = bare_length(host);
 
-	if (is_loopback(host, bare))
-		return true;
 	while (list && *list) {
 		const size_t n = strcspn(list, ", ");
 
@@ -102,6 +106,11 @@ bool http_is_plain(const char *host)
 		list += n + (list[n] != '\0');
 	}
 	return false;
+}
+
+bool http_is_plain(const char *host)
+{
+	return is_loopback(host, bare_length(host)) || http_is_listed(host);
 }
 
 static const char *part(CURLU *u, CURLUPart what, unsigned flags, struct arena *a)

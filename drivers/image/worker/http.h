@@ -62,6 +62,9 @@ int http_get(struct http *h, const struct http_request *rq, struct http_answer *
  * environment variable RECONCILE_PLAIN_HTTP lists (commas between). */
 bool http_is_plain(const char *host);
 
+/* Only the latter. */
+bool http_is_listed(const char *host);
+
 /* The URL's "host:port" when a request may go there (https, or http and http_is_plain), else NULL
  * with e. */
 const char *http_check_url(struct arena *a, const char *url, struct err *e);
