@@ -15,11 +15,11 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_recover, &cmd_gc, &cmd_version, &cmd_help, NULL};
+	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_image, &cmd_recover, &cmd_gc, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
-enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
+enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER, OPT_SIZE };
 
 struct opt {
 	const char *name;
@@ -43,9 +43,9 @@ static const char *const formats[] = {"text", "json", NULL};
 static const struct opt options[] = {
 	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete ",
 		"spec file, may be given again; - is standard input", NULL},
-	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete recover gc version ",
+	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete image recover gc version ",
 		"table (default) or json", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
@@ -73,6 +73,8 @@ static const struct opt options[] = {
 		"the serial console instead of the workload's output", NULL},
 	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs ", "go on showing what is added", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
+	{"max-size", 0, OPT_SIZE, AT(max_size), "SIZE", " image ",
+		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
@@ -148,6 +150,9 @@ static int set_option(struct cli *c, const struct opt *o, const char *value, str
 		return set_choice(o, at, value, e);
 	case OPT_DURATION:
 		return duration_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
+			err_wrap(e, "--%s", o->name)) : 0;
+	case OPT_SIZE:
+		return size_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
 			err_wrap(e, "--%s", o->name)) : 0;
 	case OPT_NUMBER:
 		return set_number(o, at, value, e);

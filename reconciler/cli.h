@@ -35,7 +35,7 @@ struct cli {
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
-	uint64_t tail;
+	uint64_t tail, max_size;
 	const char *user, *workdir;
 	VEC(const char *) env;
 
@@ -52,7 +52,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_recover, cmd_gc, cmd_version, cmd_help;
+	cmd_logs, cmd_image, cmd_recover, cmd_gc, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];

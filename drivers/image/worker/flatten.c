@@ -24,7 +24,7 @@ static const struct merge_limits limits = {LIMIT_NAMES, LIMIT_INODES, LIMIT_TEXT
 struct seen { /* of a blob in pass 1: pass 2 has to find the same file */
 	off_t size;
 	ino_t ino;
-	struct timespec mtime, ctime;
+	struct timespec mtime; /* not ctime: another pull may note that it used the blob */
 };
 
 struct flatten {
@@ -54,12 +54,11 @@ static int open_blob(struct flatten *f, size_t layer, int *fd, struct err *e)
 	if (fstat(*fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at the blob of layer %zu", layer + 1);
 	if (!f->seen[layer].ino) {
-		f->seen[layer] = (struct seen){st.st_size, st.st_ino, st.st_mtim, st.st_ctim};
+		f->seen[layer] = (struct seen){st.st_size, st.st_ino, st.st_mtim};
 		return 0;
 	}
 	if (f->seen[layer].size != st.st_size || f->seen[layer].ino != st.st_ino ||
-		memcmp(&f->seen[layer].mtime, &st.st_mtim, sizeof(st.st_mtim)) != 0 ||
-		memcmp(&f->seen[layer].ctime, &st.st_ctim, sizeof(st.st_ctim)) != 0)
+		memcmp(&f->seen[layer].mtime, &st.st_mtim, sizeof(st.st_mtim)) != 0)
 		return err_set(e, ERR_CONTENT, "the blob of layer %zu changed while it was read",
 			layer + 1);
 	return 0;
