@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH_MAX 400
+#define LENGTH_MAX 230 /* a repository has at most 255 bytes, and may get "library/" in front */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
