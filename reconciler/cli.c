@@ -17,7 +17,7 @@ volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain,
-	&cmd_schema, &cmd_fmt, &cmd_recover, &cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
+	&cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
@@ -37,9 +37,9 @@ const struct opt options[] = {
 	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status drift events why delete explain recover gc version ",
+		" validate plan apply status drift events why delete image explain recover gc version ",
 		"table (default) or json; events: also jsonl", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
@@ -82,6 +82,8 @@ const struct opt options[] = {
 		NULL},
 	{"check", 0, OPT_FLAG, AT(check), NULL, " fmt ",
 		"name the files that would change and exit 1 if there are any", NULL},
+	{"max-size", 0, OPT_SIZE, AT(max_size), "SIZE", " image ",
+		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
@@ -160,6 +162,9 @@ static int set_option(struct cli *c, const struct opt *o, const char *value, str
 		return set_choice(o, at, value, e);
 	case OPT_DURATION:
 		return duration_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
+			err_wrap(e, "--%s", o->name)) : 0;
+	case OPT_SIZE:
+		return size_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
 			err_wrap(e, "--%s", o->name)) : 0;
 	case OPT_NUMBER:
 		return set_number(o, at, value, e);

@@ -39,7 +39,7 @@ struct cli {
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
-	uint64_t tail;
+	uint64_t tail, max_size;
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
 	const char *since, *at;     /* a moment, or a span before now */
@@ -62,13 +62,14 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_recover, cmd_gc,
+	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_recover, cmd_gc,
 	cmd_completion, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];
 
-enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
+enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER, OPT_SIZE };
 
 struct opt {
 	const char *name;
