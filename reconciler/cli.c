@@ -30,7 +30,11 @@ static const char *const formats[] = {"text", "json", NULL};
 
 const struct opt options[] = {
 	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete explain fmt ",
-		"spec file, may be given again; - is standard input", NULL},
+		"spec file or folder, may be given again; - is standard input", NULL},
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete explain fmt ",
+		"value of a variable of the spec, may be given again", NULL},
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete explain fmt ",
+		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT", " validate plan apply status delete explain version ",
 		"table (default) or json", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
@@ -444,14 +448,19 @@ int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e
 const char *cli_source(struct cli *c, const char *const *files, size_t n)
 {
 	char folder[PATH_MAX];
-	const char *slash;
+	const char *slash, *file;
+	size_t len;
 
 	if (c->source || !n || !strcmp(files[0], "-"))
 		return c->source ? c->source : n ? files[0] : "";
-	slash = strrchr(files[0], '/');
-	if (!realpath(slash ? arena_dupn(&c->arena, files[0], (size_t)(slash - files[0]) + 1) : ".",
+	len = strlen(files[0]);
+	while (len > 1 && files[0][len - 1] == '/') /* a folder of files */
+		len--;
+	file = arena_dupn(&c->arena, files[0], len);
+	slash = strrchr(file, '/');
+	if (!realpath(slash ? arena_dupn(&c->arena, file, (size_t)(slash - file) + 1) : ".",
 		    folder))
-		return files[0];
+		return file;
 	return arena_printf(&c->arena, "%s/%s", strcmp(folder, "/") ? folder : "",
-		slash ? slash + 1 : files[0]);
+		slash ? slash + 1 : file);
 }

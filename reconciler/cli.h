@@ -26,6 +26,7 @@ struct cli {
 	const struct cmd *cmd;
 	VEC(const char *) args;     /* what is not an option */
 	VEC(const char *) files;    /* -f */
+	VEC(const char *) vars, var_files;
 	const char *after_dashes;   /* not NULL: there was a "--"; args from n_before on follow it */
 	size_t n_before;            /* args before "--" */
 

@@ -1,5 +1,6 @@
 /* cmd_validate.c - read a spec and say what is wrong with it. Touches nothing. */
 #include "reconciler/print.h"
+#include "reconciler/session.h"
 
 static int print_result(struct cli *c, const char *first, const struct spec *spec,
 	const struct diags *diags, const struct err *err)
@@ -19,6 +20,7 @@ static int print_result(struct cli *c, const char *first, const struct spec *spe
 
 static int run(struct cli *c, struct err *e)
 {
+	const struct spec_input in = session_input(c);
 	const char *const *files;
 	struct diags diags = {0};
 	struct spec *spec = NULL;
@@ -26,7 +28,7 @@ static int run(struct cli *c, struct err *e)
 
 	if (cli_files(c, &files, &n, e) < 0)
 		return -1;
-	if (spec_load(&c->arena, files, n, &spec, &diags, e) < 0) {
+	if (spec_read(&c->arena, &in, files, n, &spec, &diags, e) < 0) {
 		spec = NULL;
 		if (c->output == OUTPUT_TABLE || e->kind != ERR_SPEC) {
 			print_diags(c, &diags);

@@ -6,14 +6,27 @@
 
 #include "schema/field.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+struct spec_input session_input(const struct cli *c)
+{
+	return (struct spec_input){
+		.vars = c->vars.v,
+		.n_vars = c->vars.n,
+		.var_files = c->var_files.v,
+		.n_var_files = c->var_files.n,
+		.env = getenv,
+	};
+}
 
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e)
 {
+	const struct spec_input in = session_input(c);
 	struct diags diags = {0};
-	int rc = spec_load(&c->arena, files, n, spec, &diags, e);
+	int rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 
 	print_diags(c, &diags);
 	return rc;

@@ -3,10 +3,14 @@
 
 #include "reconciler/cli.h"
 #include "reconciler/engine/pass.h"
+#include "schema/spec.h"
 
 /* Read the spec files of this command; diagnostics go to stderr. */
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
+
+/* What --var, --var-file and the environment say about the variables of the spec. */
+struct spec_input session_input(const struct cli *c);
 
 /* Ask on the terminal whether to go on when the plan needs a word that was not given on the
  * command line. 0: go on. -1: ERR_GUARD with what to add. */

@@ -1,11 +1,17 @@
 /* bind.h - nodes to typed values, by the field tables; and what the stages of reading share.
  *
- * Internal to schema/: spec.c loads, bind.c and bind_field.c fill, check.c judges.
+ * Internal to schema/. files.c reads, bind.c and bind_field.c fill, vars.c expands, layers.c joins
+ * objects with their profiles, check.c judges, warn.c warns, spec.c calls them in this order.
+ *
+ * An object is bound as soon as the YAML reader has it. One that holds a variable that is not known
+ * yet waits until all files were read, since a file further down may give it its value; and what an object does not say
+ * is taken from profiles and defaults when all of them are known.
  */
 #pragma once
 
 #include "schema/base/map.h"
 #include "schema/field.h"
+#include "schema/vars.h"
 #include "schema/yaml.h"
 
 /* An object that a field names: looked up when all files were read. */
@@ -16,18 +22,48 @@ struct ref {
 	struct pos pos;
 };
 
+/* An entry that holds a variable, and the key at the top that it stands under. */
+struct deferred {
+	struct source *src;
+	const char *top;
+	struct yaml_node *key;
+};
+
+struct include {
+	struct source *src;
+	const struct yaml_node *node; /* the name of the file */
+};
+
+struct profile {
+	struct spec_head *head;
+	bool used;
+};
+
+/* The name of the head of defaults: no profile can have it. */
+#define DEFAULTS_NAME "defaults.vm"
+
 /* One spec on its way from texts to values. */
 struct load {
 	struct arena *a;
+	const struct spec_input *in;
 	struct diags *diags;
 	struct spec *spec;
 	VEC(struct source *) sources;
+	VEC(struct include) includes;
+	struct map real; /* path that a file really has -> its struct source */
 	struct spec_head *models[KIND_N]; /* one *_spec of each noun that holds the defaults */
-	struct map names[KIND_N]; /* per kind of noun: name -> struct spec_head */
+	struct map names[KIND_N + 1]; /* per kind of noun: name -> struct spec_head;
+				       * [KIND_N]: name -> struct profile */
+	VEC(struct profile *) profiles;
+	struct spec_head *defaults; /* NULL: none */
+	struct vars vars;
+	VEC(struct deferred) deferred;
+	VEC(struct var_trace) traces; /* of the entry that is being bound */
 	VEC(struct ref) refs; /* those whose object was not met yet when they were read */
+	VEC(const struct spec_head *) cut; /* the last object of a file that ended too early */
+	const struct spec_head *last; /* the object that was bound last, if it was kept */
 	size_t objects;
-	/* diags->n and ->errors before those that may be taken back */
-	size_t certain, certain_errors;
+	size_t n_var_files; /* sources that are no specs; they come first */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };
@@ -38,13 +74,20 @@ struct load {
 /* Read one file into the spec. Mistakes become diagnostics; what can be read is read. */
 void bind_source(struct load *l, struct source *src);
 
-/* One object while it is filled. */
+/* Bind what had to wait for the variables. */
+void bind_deferred(struct load *l);
+
+/* One object, profile or set of defaults while it is filled. */
 struct binding {
 	struct load *l;
 	struct source *src;
 	const struct noun *noun;
 	struct spec_head *head; /* the first member of its *_spec */
+	bool is_layer;          /* a profile or the defaults */
 };
+
+/* "vm \"web\"", "profile \"small\"", "defaults.vm". */
+const char *bind_where(struct arena *a, const struct binding *b);
 
 /* Read the fields below prefix ("" or "disk.") out of a map. schema/bind_field.c */
 void bind_fields(struct binding *b, const char *prefix, const struct yaml_node *map);
@@ -65,6 +108,41 @@ bool unsupported_has(const struct noun *noun, const char *prefix, const char *ke
 /* Add an error with excerpt at a place of any source that was read. */
 struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Add a warning at such a place. */
+void load_warn(struct load *l, struct pos pos, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Read one file, folder or "-" of the command line. 0 or -1 with e. schema/files.c */
+int files_add(struct load *l, const char *path, struct err *e);
+
+/* Read one --var-file. 0 or -1 with e. */
+int files_add_vars(struct load *l, const char *path, struct err *e);
+
+/* Read everything that is included, and what that includes. Mistakes become diagnostics. */
+void files_include(struct load *l);
+
+/* The name of a file that src names: from the folder of src, as people named that. */
+const char *files_beside(struct arena *a, const struct source *src, const char *text);
+
+/* A text of that name is a part of the spec: bind it. */
+struct source *load_text(struct load *l, const char *name, const char *base, const char *text,
+	size_t len);
+
+/* The value of NAME in env that is not in the spec: {file: PATH} or {credential: NAME}. marker
+ * stands for it wherever it is printed or kept. false after a diagnostic. schema/secret.c */
+bool secret_read(struct binding *b, const char *name, const struct yaml_node *map,
+	const char **marker, const char **text);
+
+/* Give every object what its profiles and the defaults say, and report what is missing then.
+ * schema/layers.c */
+void layers_apply(struct load *l);
+
+/* The provenance of an object, made when it is first asked for. */
+struct provenance *layers_more(struct arena *a, struct spec_head *head);
+
+/* Warn of what is legal but surely not meant. Only for a spec without errors. schema/warn.c */
+void warn_spec(struct load *l);
 
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

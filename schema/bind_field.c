@@ -25,6 +25,9 @@ static void complain_err(struct binding *b, const struct yaml_node *n, const str
 
 	if (*e->hint)
 		diag_hint(b->l->a, d, "%s", e->hint);
+	vec_each(t, &b->l->traces)
+		if (t->node == n && t->pos.line) /* who wrote the value that is wrong */
+			d->other = t->pos;
 }
 
 static void complain_type(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -57,7 +60,7 @@ static void add_ref(struct binding *b, const struct field *f, const struct yaml_
 {
 	const void *known = map_get(&b->l->names[f->ref], name, n->n);
 
-	if (known && known != b->head)
+	if (known && known != b->head && f->ref != KIND_N)
 		return;
 	*vec_push(b->l->a, &b->l->refs) = (struct ref){.field = f, .name = name,
 		.from = b->head, .pos = bind_place(b->src, n)};
@@ -147,15 +150,31 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 		complain_err(b, n, NULL, &e);
 }
 
-static void bind_env(struct binding *b, const struct field *f, const struct yaml_node *n)
+/* A value of env that stands elsewhere: env gets its marker, the text is kept apart. */
+static void bind_secret(struct binding *b, const struct field *f, const struct yaml_node *key)
+{
+	struct vm_spec *vm = (struct vm_spec *)(void *)b->head;
+	const char *marker, *text;
+	struct err e = ERR_INIT;
+
+	if (!secret_read(b, key->text, key->child, &marker, &text))
+		return;
+	if (field_append(b->l->a, f, key->text, marker, b->head, &e) < 0)
+		complain_err(b, key, NULL, &e);
+	else
+		value_join(b->l->a, &vm->secrets,
+			arena_printf(b->l->a, "%s=%s", key->text, text));
+}
+
+static void bind_map(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	if (n->type != YAML_MAP) {
 		complain_type(b, f, n);
 		return;
 	}
 	if ((int64_t)n->n > f->max) {
-		BIND_ERROR(b->l, b->src, n, "%s: %u variables; at most %lld are allowed", f->path,
-			n->n, (long long)f->max);
+		BIND_ERROR(b->l, b->src, n, "%s: %u %s; at most %lld are allowed", f->path, n->n,
+			f->type == FIELD_ENV ? "variables" : "labels", (long long)f->max);
 		return;
 	}
 	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next) {
@@ -163,20 +182,60 @@ static void bind_env(struct binding *b, const struct field *f, const struct yaml
 
 		if (k->bad)
 			continue;
-		if (!value_check_env_name(k->text, &e))
-			bind_element(b, f, k->text, k->child);
-		else
+		if (value_check_key(f, k->text, &e) < 0)
 			complain_err(b, k, f, &e);
+		else if (f->type == FIELD_ENV && k->child->type == YAML_MAP && !k->child->bad)
+			bind_secret(b, f, k);
+		else
+			bind_element(b, f, k->text, k->child);
 	}
+}
+
+static bool holds(const struct yaml_node *n, const struct yaml_node *wanted)
+{
+	if (n == wanted)
+		return true;
+	for (const struct yaml_node *i = n->child; i; i = i->next)
+		if (holds(i, wanted))
+			return true;
+	return false;
+}
+
+/* Note which variables the value was made with. */
+static void trace(struct binding *b, uint32_t row, const struct yaml_node *n)
+{
+	vec_each(t, &b->l->traces)
+		if (holds(n, t->node))
+			*vec_push(b->l->a, &layers_more(b->l->a, b->head)->vars) =
+				(struct var_use){row, t->name, t->how, t->pos};
+}
+
+/* Fields that mean nothing when several VMs share them. */
+static const char *why_not_shared(const struct field *f)
+{
+	if (f->ref == KIND_N && f->type == FIELD_NAMES)
+		return "only a VM names its profiles";
+	return !strcmp(f->path, "vsock.cid") ? "each VM needs its own" : NULL;
 }
 
 static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
+	const char *why = b->is_layer ? why_not_shared(f) : NULL;
+
 	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
+	if (b->l->traces.n)
+		trace(b, (uint32_t)(f - b->noun->fields), n);
 	if (n->bad)
 		return;
-	if (f->type == FIELD_ENV)
-		bind_env(b, f, n);
+	if (why) {
+		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: not possible in %s", f->path,
+			bind_where(b->l->a, b));
+
+		diag_hint(b->l->a, d, "%s", why);
+		return;
+	}
+	if (field_is_map(f))
+		bind_map(b, f, n);
 	else if (field_is_list(f))
 		bind_list(b, f, n);
 	else
@@ -268,9 +327,9 @@ static void refuse_field(struct binding *b, const char *prefix, const struct yam
 			utf8_quote(&scratch, path, SHOWN));
 		return;
 	}
-	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s %s",
+	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s",
 		utf8_quote(&scratch, key->text, SHOWN), group, *group ? " of " : "",
-		b->noun->singular, utf8_quote(&scratch, b->head->name, SHOWN));
+		bind_where(&scratch, b));
 	near = nearest_field(&scratch, b->noun, prefix, key->text);
 	if (!near)
 		return;
@@ -315,7 +374,7 @@ void bind_fields(struct binding *b, const char *prefix, const struct yaml_node *
 			bind_field(b, f, k->child);
 		else if (group)
 			bind_group(b, prefix, k);
-		else
+		else if (strncmp(k->text, "x-", 2) != 0)
 			refuse_field(b, prefix, k);
 	}
 }

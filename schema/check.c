@@ -44,7 +44,7 @@ static const char *guess_name(struct arena *a, const char *s)
 }
 
 /* RFC 1123 labels: names become host names, folders, socket paths, marks in command lines. */
-static void check_name(struct load *l, const struct spec_head *h)
+static void check_name(struct load *l, const struct spec_head *h, const char *what)
 {
 	struct diag *d;
 	const char *guess;
@@ -52,7 +52,7 @@ static void check_name(struct load *l, const struct spec_head *h)
 	if (is_name(h->name))
 		return;
 	d = load_error(l, h->pos, "%s is not a name for %s %s", utf8_quote(l->a, h->name, SHOWN),
-		strchr("aeiou", *h->noun->singular) ? "an" : "a", h->noun->singular);
+		strchr("aeiou", *what) ? "an" : "a", what);
 	guess = guess_name(l->a, h->name);
 	if (guess)
 		diag_hint(l->a, d, "did you mean \"%s\"?", guess);
@@ -78,7 +78,13 @@ static void gather(struct load *l, enum kind kind, struct candidates *c)
 	for (size_t i = 0; i < m->cap; i++)
 		if (m->slots[i].value)
 			*vec_push(l->a, &c->names) =
-				((const struct spec_head *)m->slots[i].value)->name;
+				arena_dupn(l->a, m->slots[i].key, m->slots[i].len);
+}
+
+/* What a row names: KIND_N stands for profiles. */
+static const char *ref_noun(enum kind ref)
+{
+	return ref == KIND_N ? "profile" : kind_name(ref);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -89,7 +95,7 @@ static int compare_names(const void *a, const void *b)
 static void unknown_ref(struct load *l, const struct ref *r, struct candidates *c)
 {
 	struct diag *d = load_error(l, r->pos, "%s: unknown %s %s", r->field->path,
-		kind_name(r->field->ref), utf8_quote(l->a, r->name, SHOWN));
+		ref_noun(r->field->ref), utf8_quote(l->a, r->name, SHOWN));
 	const char *near;
 	bool first = !c->gathered;
 
@@ -100,19 +106,20 @@ static void unknown_ref(struct load *l, const struct ref *r, struct candidates *
 	if (near)
 		diag_hint(l->a, d, "did you mean \"%s\"?", near);
 	else if (!c->names.n)
-		diag_hint(l->a, d, "this spec has no %ss", kind_name(r->field->ref));
+		diag_hint(l->a, d, "this spec has no %ss", ref_noun(r->field->ref));
 }
 
 static void check_refs(struct load *l)
 {
-	struct candidates known[KIND_N] = {0};
+	struct candidates known[KIND_N + 1] = {0};
 
 	vec_each(r, &l->refs) {
 		enum kind kind = r->field->ref;
 
 		if (diags_full(l->diags))
 			return;
-		if (kind == r->from->noun->kind && !strcmp(r->name, r->from->name))
+		if (kind == r->from->noun->kind && !strcmp(r->name, r->from->name) &&
+			map_get(&l->names[kind], r->name, strlen(r->name)) == r->from)
 			load_error(l, r->pos, "%s: %s %s cannot depend on itself", r->field->path,
 				kind_name(kind), utf8_quote(l->a, r->name, SHOWN));
 		else if (!map_get(&l->names[kind], r->name, strlen(r->name)) && !l->incomplete)
@@ -184,10 +191,21 @@ static void step(struct walk *w)
 		push(w, *to);
 }
 
+static bool any_depends(const struct spec *s)
+{
+	vec_each(v, &s->vms)
+		if ((*v)->depends_on.n)
+			return true;
+	return false;
+}
+
 static void check_cycles(struct load *l)
 {
 	struct spec *s = l->spec;
 	struct walk w = {.l = l};
+
+	if (!any_depends(s))
+		return;
 
 	w.colour = arena_array(l->a, s->vms.n, sizeof(*w.colour));
 	w.next = arena_array(l->a, s->vms.n, sizeof(*w.next));
@@ -347,11 +365,18 @@ static bool is_user_part(const char *p, size_t n)
 	return n && *p != '-' && *p != '.' && strspn(p, more) >= n;
 }
 
+/* What a profile says was judged there. */
+static bool is_inherited(const struct spec_head *h, const char *path)
+{
+	return h->more && h->more->layers && h->more->layers[field_find(h->noun, path) -
+		h->noun->fields];
+}
+
 static void check_user(struct load *l, const struct vm_spec *s)
 {
 	size_t n;
 
-	if (!s->user)
+	if (!s->user || is_inherited(&s->head, "user"))
 		return;
 	n = strcspn(s->user, ":");
 	if (is_user_part(s->user, n) &&
@@ -366,7 +391,7 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 	const struct strv *lists[] = {&s->command, &s->env};
 	size_t bytes = 0;
 
-	if (s->command.n && !*s->command.v[0])
+	if (s->command.n && !*s->command.v[0] && !is_inherited(&s->head, "command"))
 		load_error(l, field_pos(&s->head, "command"),
 			"command: the name of the program is empty");
 	for (size_t i = 0; i < 2; i++)
@@ -382,10 +407,49 @@ static void check_vm(struct load *l, const struct vm_spec *s)
 {
 	check_user(l, s);
 	check_workload(l, s);
-	if (s->workdir && *s->workdir != '/')
+	if (s->workdir && *s->workdir != '/' && !is_inherited(&s->head, "workdir"))
 		load_error(l, field_pos(&s->head, "workdir"),
 			"workdir: %s is not an absolute path in the guest",
 			utf8_quote(l->a, s->workdir, SHOWN));
+}
+
+/* A disk holds its image: the guest can make the file system larger, never smaller. */
+static void check_disk(struct load *l, const struct vm_spec *s, uint64_t largest)
+{
+	const struct image_spec *image;
+	struct diag *d;
+
+	if (!s->image || s->disk_size >= largest)
+		return;
+	image = map_get(&l->names[KIND_IMAGE], s->image, strlen(s->image));
+	if (!image || s->disk_size >= image->size)
+		return;
+	d = load_error(l, field_pos(&s->head, "disk.size"),
+		"disk.size: %s of vm %s is less than the %s of its image %s",
+		size_print(l->a, s->disk_size), utf8_quote(l->a, s->head.name, SHOWN),
+		size_print(l->a, image->size), utf8_quote(l->a, s->image, SHOWN));
+	d->other = field_pos(&image->head, "size");
+}
+
+static void check_disks(struct load *l)
+{
+	uint64_t largest = 0; /* nearly always there is nothing to look up */
+
+	vec_each(i, &l->spec->images)
+		if ((*i)->size > largest)
+			largest = (*i)->size;
+	vec_each(v, &l->spec->vms)
+		check_disk(l, *v, largest);
+}
+
+static void check_layers(struct load *l)
+{
+	vec_each(p, &l->profiles) {
+		check_name(l, (*p)->head, "profile");
+		check_vm(l, (const struct vm_spec *)(const void *)(*p)->head);
+	}
+	if (l->defaults)
+		check_vm(l, (const struct vm_spec *)(const void *)l->defaults);
 }
 
 void check_spec(struct load *l)
@@ -393,17 +457,19 @@ void check_spec(struct load *l)
 	struct spec *s = l->spec;
 
 	vec_each(i, &s->images) {
-		check_name(l, &(*i)->head);
+		check_name(l, &(*i)->head, "image");
 		check_image(l, *i);
 	}
 	vec_each(k, &s->kernels) {
-		check_name(l, &(*k)->head);
+		check_name(l, &(*k)->head, "kernel");
 		check_kernel(l, *k);
 	}
+	check_layers(l);
 	vec_each(v, &s->vms) {
-		check_name(l, &(*v)->head);
+		check_name(l, &(*v)->head, "vm");
 		check_vm(l, *v);
 	}
+	check_disks(l);
 	check_refs(l);
 	check_cids(l);
 	check_cycles(l);

@@ -37,19 +37,28 @@ static const struct {
 		struct err *e);
 	const char *(*print)(struct arena *a, const struct field *f, const void *at);
 	const char *expects;
+	size_t size; /* of the member */
 } types[FIELD_TYPE_N] = {
-	[FIELD_STRING] = {value_parse_string, value_print_string, "a text"},
-	[FIELD_NAME] = {value_parse_string, value_print_string, "a name"},
-	[FIELD_PATH] = {value_parse_path, value_print_string, "a path"},
-	[FIELD_DIGEST] = {value_parse_digest, value_print_string, "sha256: and 64 hex digits"},
-	[FIELD_BOOL] = {value_parse_bool, value_print_bool, "true or false"},
-	[FIELD_U32] = {value_parse_u32, value_print_u32, "a whole number"},
-	[FIELD_ENUM] = {value_parse_enum, value_print_enum, "a word"},
-	[FIELD_SIZE] = {value_parse_size, value_print_size, "a size such as 512MiB"},
-	[FIELD_DURATION] = {value_parse_duration, value_print_duration, "a duration such as 90s"},
-	[FIELD_STRV] = {value_parse_list, value_print_list, "a list of texts, or one text"},
-	[FIELD_ENV] = {value_parse_list, value_print_list, "a map of NAME: value"},
-	[FIELD_NAMES] = {value_parse_list, value_print_list, "a list of names, or one name"},
+	[FIELD_STRING] = {value_parse_string, value_print_string, "a text", sizeof(char *)},
+	[FIELD_NAME] = {value_parse_string, value_print_string, "a name", sizeof(char *)},
+	[FIELD_PATH] = {value_parse_path, value_print_string, "a path", sizeof(char *)},
+	[FIELD_DIGEST] = {value_parse_digest, value_print_string,
+		"sha256: and 64 hex digits", sizeof(char *)},
+	[FIELD_BOOL] = {value_parse_bool, value_print_bool, "true or false", sizeof(bool)},
+	[FIELD_U32] = {value_parse_u32, value_print_u32, "a whole number", sizeof(uint32_t)},
+	[FIELD_ENUM] = {value_parse_enum, value_print_enum, "a word", sizeof(uint32_t)},
+	[FIELD_SIZE] = {value_parse_size, value_print_size,
+		"a size such as 512MiB", sizeof(uint64_t)},
+	[FIELD_DURATION] = {value_parse_duration, value_print_duration,
+		"a duration such as 90s", sizeof(uint64_t)},
+	[FIELD_STRV] = {value_parse_list, value_print_list,
+		"a list of texts, or one text", sizeof(struct strv)},
+	[FIELD_ENV] = {value_parse_list, value_print_list,
+		"a map of NAME: value", sizeof(struct strv)},
+	[FIELD_NAMES] = {value_parse_list, value_print_list,
+		"a list of names, or one name", sizeof(struct strv)},
+	[FIELD_LABELS] = {value_parse_list, value_print_list,
+		"a map of NAME: value", sizeof(struct strv)},
 };
 
 static void *value_of(const struct field *f, void *spec)
@@ -71,7 +80,17 @@ const char *field_expects(struct arena *a, const struct field *f)
 
 bool field_is_list(const struct field *f)
 {
-	return f->type == FIELD_STRV || f->type == FIELD_ENV || f->type == FIELD_NAMES;
+	return f->type == FIELD_STRV || f->type == FIELD_NAMES || field_is_map(f);
+}
+
+bool field_is_map(const struct field *f)
+{
+	return f->type == FIELD_ENV || f->type == FIELD_LABELS;
+}
+
+void field_copy(const struct field *f, void *to, const void *from)
+{
+	memcpy(value_of(f, to), (const char *)from + f->offset, types[f->type].size);
 }
 
 int field_parse(struct arena *a, const struct field *f, const char *text, void *spec,
@@ -86,8 +105,8 @@ int field_append(struct arena *a, const struct field *f, const char *key, const 
 	void *spec, struct err *e)
 {
 	struct strv *list = value_of(f, spec);
-	int result = f->type == FIELD_ENV ? value_append_env(a, list, key, text, e)
-					  : value_append(a, f, list, text, e);
+	int result = field_is_map(f) ? value_append_pair(a, f, list, key, text, e)
+				     : value_append(a, f, list, text, e);
 
 	if (result < 0)
 		return err_wrap(e, "%s", f->path);

@@ -19,14 +19,16 @@ enum field_type {
 	FIELD_DURATION, /* uint64_t milliseconds; number with a unit: ms s m h */
 	FIELD_STRV,     /* struct strv; list of strings, or one string meaning a list of one */
 	FIELD_ENV,      /* struct strv of NAME=value, sorted; a map NAME: value */
-	FIELD_NAMES,    /* struct strv; names of objects of kind ref, written as a FIELD_STRV */
+	FIELD_NAMES,    /* struct strv; names of objects of kind ref, written as a FIELD_STRV;
+			 * ref KIND_N: names of profiles */
+	FIELD_LABELS,   /* struct strv of NAME=value, sorted; a map NAME: value, each one line */
 	FIELD_TYPE_N
 };
 
 struct field {
 	const char *path;      /* "memory", "disk.size": dots are nested maps */
 	enum field_type type;
-	enum kind feeds;       /* the object whose driver reads it */
+	enum kind feeds;       /* the object whose driver reads it; KIND_N: only the reader of specs */
 	enum change change;    /* what a change costs when the object exists */
 	uint32_t offset;       /* into the *_spec struct */
 	int64_t min, max;      /* bounds: value, bytes, milliseconds, length or count */
@@ -68,13 +70,13 @@ const struct noun *noun_find(const char *key);
 
 /* Parse one text as the value of f and store it in spec. Returns 0, or -1 with what was expected in
  * e (no position: the caller adds it). Strings are copied into a. A FIELD_PATH has to be absolute
- * already. For FIELD_STRV, FIELD_NAMES and FIELD_ENV the text is the JSON list that field_print
+ * already. For lists and maps the text is the JSON list that field_print
  * makes; a reader of YAML uses field_append instead. */
 int field_parse(struct arena *a, const struct field *f, const char *text, void *spec,
 	struct err *e);
 
-/* Append one element: text for FIELD_STRV and FIELD_NAMES, key and text for FIELD_ENV. An env that
- * has the key already is not changed: that is an error. */
+/* Append one element: text for FIELD_STRV and FIELD_NAMES, key and text for FIELD_ENV and
+ * FIELD_LABELS. A map that has the key already is not changed: that is an error. */
 int field_append(struct arena *a, const struct field *f, const char *key, const char *text,
 	void *spec, struct err *e);
 
@@ -85,11 +87,18 @@ const char *field_print(struct arena *a, const struct field *f, const void *spec
 /* Whether a list is as long as its row allows; for after the last field_append. 0 or -1 with e. */
 int field_count(const struct field *f, const void *spec, struct err *e);
 
+/* Give the row of one *_spec the value of another. Lists are shared: neither may grow after it. */
+void field_copy(const struct field *f, void *to, const void *from);
+
 /* "a size such as 512MiB", "none or user": what a value of this row looks like. */
 const char *field_expects(struct arena *a, const struct field *f);
 
-/* Whether the value is a list: FIELD_STRV, FIELD_NAMES, FIELD_ENV. */
+/* Whether the value is kept as a struct strv: FIELD_STRV, FIELD_ENV, FIELD_NAMES, FIELD_LABELS. */
 bool field_is_list(const struct field *f);
+
+/* Whether it is written as a map from name to text: FIELD_ENV, FIELD_LABELS. Such a value is joined
+ * with that of profiles and defaults name by name, any other replaces it whole. */
+bool field_is_map(const struct field *f);
 
 /* The place where that field of a *_spec was written; of the name when it was not. */
 struct pos field_pos(const struct spec_head *head, const char *path);

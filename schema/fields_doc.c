@@ -34,8 +34,9 @@ static const char intro[] =
 	"This file is generated from the field tables in `schema/fields_*.c`; `make docs` writes it.\n"
 	"\n"
 	"A spec is a YAML document with `version: 1` and the maps below, each from a name to its\n"
-	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top that begin with `x-` are\n"
-	"ignored. Anything else that is not listed here is refused.\n"
+	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top and fields that begin with\n"
+	"`x-` are ignored. `vars`, `include`, `defaults` and `profiles` are in `spec.md`. Anything else\n"
+	"that is not listed here is refused.\n"
 	"\n"
 	"A value means what its field says: `no`, `22:22` or `0x10` is text where text is expected.\n"
 	"Quotes make no difference, except that `null`, `~` and nothing at all are only text in\n"
@@ -47,7 +48,6 @@ static const char intro[] =
 	"made anew and then the VMs that use them follow; a replaced `disk` is copied from its image\n"
 	"again), `none` that the value is used when the object is made and has no effect on one that\n"
 	"is there.\n";
-
 static void put_field(struct out *o, const struct field *f)
 {
 	const char *name = arena_printf(o->a, "`%s`", f->path);

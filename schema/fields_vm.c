@@ -20,6 +20,10 @@ static const char *const inits[] = {"auto", "builtin", "image", NULL};
 static const char *const restarts[] = {"never", "on_failure", "always", NULL};
 
 static const struct field fields[] = {
+	{.path = "profile", .type = FIELD_NAMES, .feeds = KIND_N, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, profiles), .min = 0, .max = 16, .ref = KIND_N,
+		.absent = "only defaults.vm stands behind its own fields",
+		.help = "profiles that give the fields it does not say itself; the last one wins"},
 	{.path = "image", .type = FIELD_NAME, .feeds = KIND_DISK, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct vm_spec, image), .min = 1, .max = 63, .ref = KIND_IMAGE,
 		.required = true, .absent = "an error: every VM needs one",
@@ -71,6 +75,9 @@ static const struct field fields[] = {
 		.offset = offsetof(struct vm_spec, env), .min = 0, .max = 1024,
 		.example = "{LANG: C.UTF-8}",
 		.absent = "Env of the image", .help = "environment, over that of the image"},
+	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, labels), .min = 0, .max = 64,
+		.absent = "it has none", .help = "names and values for people and programs"},
 	{.path = "user", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, user), .min = 1, .max = 128,
 		.example = "www-data",

@@ -48,6 +48,7 @@ struct spec_head {
 	struct pos pos; /* of the name */
 	struct pos *at; /* one per row of the noun's table; line 0: not written, the default holds */
 	const struct noun *noun;
+	struct provenance *more; /* profiles, defaults and variables in it; NULL: none. spec.h */
 };
 
 /* A list of strings; v[n] is NULL, so that v can be an argv. n 0: empty or not written. */
@@ -90,7 +91,10 @@ struct vm_spec {
 	uint32_t network;           /* enum network */
 	uint32_t init;              /* enum init */
 	struct strv command;        /* instead of the image's Entrypoint and Cmd */
-	struct strv env;            /* "NAME=value", over the image's Env */
+	struct strv env;            /* "NAME=value", over the image's Env; of a secret its marker */
+	struct strv secrets;        /* "NAME=text" of those in env: for the guest, never printed or kept */
+	struct strv labels;         /* "NAME=value"; for people and selectors */
+	struct strv profiles;       /* what its fields were taken from where it says nothing */
 	const char *user, *workdir; /* instead of the image's, or NULL */
 	bool running;
 	uint32_t restart;           /* enum restart */

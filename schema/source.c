@@ -242,5 +242,6 @@ int source_open(struct arena *a, struct source *src, const char *name, const cha
 	}
 	src->text = text;
 	src->len = len;
+	src->has_marks = len && (memchr(text, '$', len) || memchr(text, '\\', len));
 	return scan(a, src, diags);
 }

@@ -16,6 +16,10 @@ struct source {
 	uint32_t lines;
 	uint32_t excerpt_line; /* the excerpt made last: several mistakes of a line share it */
 	const char *excerpt;
+	const char *real;             /* the file it is, whatever its name; NULL: none */
+	const struct source *parent;  /* who includes it; NULL: nobody */
+	uint32_t depth;               /* of includes */
+	bool has_marks;               /* of variables, perhaps: a $ or an escape stands in it */
 };
 
 /* Look at the bytes once: is it a text that YAML may be made of. text is borrowed, name and base

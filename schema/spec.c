@@ -1,5 +1,7 @@
 /* spec.c - from files to a checked spec.
  *
+ *	files -> bound objects -> includes -> variables -> profiles, defaults -> rules -> warnings
+ *
  * Every file is read and bound; then the rules that need all of it are judged. A file that cannot
  * be parsed ends neither the reading of the others nor the judging of what is there, but what is
  * not there is then not held against the spec.
@@ -9,20 +11,12 @@
 #include "schema/base/fd.h"
 #include "schema/bind.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define STDIN_PATH "-"
-#define STDIN_NAME "<stdin>"
-#define STDIN_ROOM ((size_t)64 * 1024) /* at first */
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-static void add_text(struct load *l, const char *name, const char *base, const char *text,
+struct source *load_text(struct load *l, const char *name, const char *base, const char *text,
 	size_t len)
 {
 	struct source *src = arena_new(l->a, struct source);
@@ -32,13 +26,15 @@ static void add_text(struct load *l, const char *name, const char *base, const c
 		l->incomplete = true;
 	else
 		bind_source(l, src);
+	return src;
 }
 
 /* A spec that says nothing about VMs is legal, but more often a file that was cut off: it would
  * remove every VM. */
 static void check_says_something(struct load *l)
 {
-	struct pos start = {l->sources.n ? l->sources.v[0]->name : NULL, 1, 1};
+	struct pos start = {l->sources.n > l->n_var_files ? l->sources.v[l->n_var_files]->name
+							  : NULL, 1, 1};
 	bool nothing = true;
 	struct diag *d;
 
@@ -111,132 +107,102 @@ static int fail(struct load *l, size_t errors, struct err *e)
 		l->sources.n);
 }
 
-static int finish(struct load *l, size_t first_diag, size_t first_error, struct spec **out,
-	struct err *e)
+/* What needs all files: whatever they say may stand in any of them. */
+static void judge(struct load *l)
 {
-	size_t errors;
-	bool full;
-
+	files_include(l);
+	if (!diags_full(l->diags))
+		bind_deferred(l);
+	if (!diags_full(l->diags))
+		layers_apply(l);
 	if (!diags_full(l->diags))
 		check_spec(l);
 	check_says_something(l);
+}
+
+static int finish(struct load *l, size_t first_diag, size_t first_error, struct spec **out,
+	struct err *e)
+{
+	bool full;
+
+	judge(l);
+	if (l->diags->errors == first_error) {
+		if (vars_check(l, e) < 0)
+			return -1;
+		warn_spec(l);
+	}
 	full = diags_full(l->diags);
 	if (full)
 		l->diags->n--;
 	sort_diags(l, first_diag);
-	if (full) /* in place of the one that was too many */
+	if (full && l->diags->errors > first_error) /* in place of the one that was too many */
 		diags_add(l->a, l->diags, SEVERITY_ERROR, (struct pos){0},
 			"more than %d mistakes; reading stopped", SPEC_DIAGS_MAX);
-	errors = l->diags->errors - first_error;
-	if (errors)
-		return fail(l, errors, e);
+	if (l->diags->errors > first_error)
+		return fail(l, l->diags->errors - first_error, e);
 	*out = l->spec;
 	return 0;
+}
+
+static struct load new_load(struct arena *a, const struct spec_input *in, struct diags *diags)
+{
+	return (struct load){.a = a, .in = in, .diags = diags,
+		.spec = arena_new(a, struct spec)};
+}
+
+int spec_parse_with(struct arena *a, const struct spec_input *in, const char *name,
+	const char *base, const char *text, size_t len, struct spec **out, struct diags *diags,
+	struct err *e)
+{
+	const struct spec_input nothing = {0};
+	struct load l = new_load(a, in ? in : &nothing, diags);
+	size_t first = diags->n, errors = diags->errors;
+
+	if (vars_from_arguments(&l, e) < 0)
+		return -1;
+	load_text(&l, name, base, text, len);
+	return finish(&l, first, errors, out, e);
 }
 
 int spec_parse(struct arena *a, const char *name, const char *base, const char *text, size_t len,
 	struct spec **out, struct diags *diags, struct err *e)
 {
-	struct load l = {.a = a, .diags = diags, .spec = arena_new(a, struct spec)};
+	return spec_parse_with(a, NULL, name, base, text, len, out, diags, e);
+}
+
+/* What the spec names is read as any file is. */
+static int read_file(void *arg, struct arena *a, const char *path, size_t max, char **text,
+	size_t *len, struct err *e)
+{
+	(void)arg;
+	return file_read(a, AT_FDCWD, path, max, text, len, e);
+}
+
+int spec_read(struct arena *a, const struct spec_input *in, const char *const *paths, size_t n,
+	struct spec **out, struct diags *diags, struct err *e)
+{
+	struct spec_input whole = *in;
+	struct load l = new_load(a, &whole, diags);
 	size_t first = diags->n, errors = diags->errors;
 
-	add_text(&l, name, base, text, len);
-	return finish(&l, first, errors, out, e);
-}
-
-/* ---- files ---------------------------------------------------------------------------------- */
-
-static int read_stdin(struct arena *a, char **text, size_t *len, struct err *e)
-{
-	size_t room = STDIN_ROOM, n = 0;
-	char *buf = arena_alloc(a, room);
-
-	for (;;) {
-		ssize_t got = read(STDIN_FILENO, buf + n, room - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_set(e, ERR_NOINPUT, "cannot read standard input: %s",
-				strerror(errno));
-		n += (size_t)got;
-		if (!got)
-			break;
-		if (n > SPEC_BYTES_MAX)
-			return err_set(e, ERR_SPEC,
-				"standard input is larger than %u MiB, the most that is read",
-				(unsigned)(SPEC_BYTES_MAX >> 20));
-		if (n == room) {
-			char *bigger = arena_alloc(a, room * 2);
-
-			memcpy(bigger, buf, n);
-			buf = bigger;
-			room *= 2;
-		}
-	}
-	*text = buf;
-	*len = n;
-	return 0;
-}
-
-/* The absolute folder of a file, from which its relative paths are taken. */
-static int base_of(struct arena *a, const char *path, const char **out, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char cwd[PATH_MAX];
-
-	if (*path == '/') {
-		*out = slash == path ? "/" : arena_dupn(a, path, (size_t)(slash - path));
-		return 0;
-	}
-	if (!getcwd(cwd, sizeof(cwd)))
-		return err_sys(e, errno, "cannot tell the current folder");
-	*out = slash ? arena_printf(a, "%s/%.*s", cwd, (int)(slash - path), path)
-		     : arena_dup(a, cwd);
-	return 0;
-}
-
-static int read_path(struct arena *a, const char *path, char **text, size_t *len, struct err *e)
-{
-	if (!strcmp(path, STDIN_PATH))
-		return read_stdin(a, text, len, e);
-	if (!file_read(a, AT_FDCWD, path, SPEC_BYTES_MAX, text, len, e))
-		return 0;
-	/* sysexits(3): what cannot be read is EX_NOINPUT, what reads badly EX_DATAERR. */
-	if (e && e->kind == ERR_DENIED)
-		e->kind = ERR_NOINPUT;
-	else if (e && e->kind == ERR_LIMIT)
-		err_set(e, ERR_SPEC, "%.200s: is larger than %u MiB, the most that is read", path,
-			(unsigned)(SPEC_BYTES_MAX >> 20));
-	return -1;
-}
-
-static int add_file(struct load *l, const char *path, struct err *e)
-{
-	bool is_stdin = !strcmp(path, STDIN_PATH);
-	const char *name = is_stdin ? STDIN_NAME : path, *base = NULL;
-	char *text = NULL;
-	size_t len = 0;
-
-	if (source_index(l, name))
-		return err_set(e, ERR_USAGE, "%s: is given twice", name);
-	if (read_path(l->a, path, &text, &len, e) < 0 ||
-		base_of(l->a, is_stdin ? "" : path, &base, e) < 0)
+	whole.read = in->read ? in->read : read_file;
+	if (!n)
+		return err_set(e, ERR_USAGE, "no spec was given");
+	if (vars_from_arguments(&l, e) < 0)
 		return -1;
-	add_text(l, name, base, text, len);
-	return 0;
+	for (size_t i = 0; i < in->n_var_files; i++)
+		if (files_add_vars(&l, in->var_files[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (files_add(&l, paths[i], e) < 0)
+			return -1;
+	return finish(&l, first, errors, out, e);
 }
 
 int spec_load(struct arena *a, const char *const *paths, size_t n, struct spec **out,
 	struct diags *diags, struct err *e)
 {
-	struct load l = {.a = a, .diags = diags, .spec = arena_new(a, struct spec)};
-	size_t first = diags->n, errors = diags->errors;
+	const struct spec_input nothing = {0};
 
-	if (!n)
-		return err_set(e, ERR_USAGE, "no spec was given");
-	for (size_t i = 0; i < n; i++)
-		if (add_file(&l, paths[i], e) < 0)
-			return -1;
-	return finish(&l, first, errors, out, e);
+	return spec_read(a, &nothing, paths, n, out, diags, e);
 }

@@ -32,21 +32,101 @@ struct diags {
 #define SPEC_DEPTH_MAX 16
 #define SPEC_DIAGS_MAX 1000
 
-/* Read and check one spec from files (path "-" is standard input). Everything lives in a.
+/* Files that include each other, and files in all. */
+#define SPEC_INCLUDE_DEPTH_MAX 16
+#define SPEC_FILES_MAX 1000
+
+/* What a spec is read from, beside its text. All of it may be left 0. */
+struct spec_input {
+	const char *const *vars;      /* "NAME=value" as the command line gives them */
+	size_t n_vars;
+	const char *const *var_files; /* files of NAME=value lines; the last one wins */
+	size_t n_var_files;
+	/* getenv(3): RECONCILE_VAR_NAME and CREDENTIALS_DIRECTORY. NULL: no environment. */
+	char *(*env)(const char *name);
+	/* Read a file that the spec names: an include or a secret. NULL: from the file system in
+	 * spec_read, nothing at all in spec_parse. */
+	int (*read)(void *arg, struct arena *a, const char *path, size_t max, char **text,
+		size_t *len, struct err *e);
+	void *arg;
+};
+
+/* Read and check one spec from files; a path may be a folder, which stands for the *.yaml and *.yml
+ * right in it, sorted, without hidden ones; "-" is standard input. Files that they include are read
+ * too, each once. Everything lives in a.
  * Returns 0 with *out when there is no error among the diagnostics (warnings are allowed);
  * -1 otherwise: e is ERR_SPEC ("vms.yaml: 3 errors") when the text is at fault and diags says
  * where, or a file is larger than SPEC_BYTES_MAX; ERR_NOINPUT when a file cannot be read; ERR_USAGE
- * when one is given twice. Positions name a file as paths does, standard input as <stdin>.
+ * when one is given twice, or a variable that the spec does not know. Positions name a file as paths
+ * does, standard input as <stdin>.
  *
  * A spec without any VM is legal only when it says so (vms: {}): else there is a warning, because a
  * file that was cut off would remove every VM. */
+int spec_read(struct arena *a, const struct spec_input *in, const char *const *paths, size_t n,
+	struct spec **out, struct diags *diags, struct err *e);
+
+/* spec_read without variables and environment. */
 int spec_load(struct arena *a, const char *const *paths, size_t n, struct spec **out,
 	struct diags *diags, struct err *e);
 
-/* The same for one text in memory; name stands for the file in positions. base is the folder that
- * relative paths are taken from. */
+/* One text in memory; name stands for the file in positions. base is the folder that relative paths
+ * are taken from. PURE when in is NULL: what it includes is an error then. */
+int spec_parse_with(struct arena *a, const struct spec_input *in, const char *name,
+	const char *base, const char *text, size_t len, struct spec **out, struct diags *diags,
+	struct err *e);
 int spec_parse(struct arena *a, const char *name, const char *base, const char *text, size_t len,
 	struct spec **out, struct diags *diags, struct err *e);
+
+/* ---- where a value came from ---------------------------------------------------------------- */
+
+/* A variable that stands in the value of a field. */
+struct var_use {
+	uint32_t row;     /* of the noun's table */
+	const char *name;
+	const char *how;  /* "--var", "RECONCILE_VAR_NAME", "its default", "the default in ${...}" */
+	struct pos pos;   /* where that is written; line 0: not in a file */
+};
+
+/* A pair of a map (env, labels) that a profile or the defaults gave to a value of the object's. */
+struct joined_key {
+	uint32_t row;
+	const char *key;
+	const struct spec_head *layer;
+};
+
+struct provenance {
+	/* Per row: the profile or defaults that the value came from, which says where; NULL: the
+	 * object itself or, when its place is line 0, the built-in default. NULL: no row has one. */
+	const struct spec_head **layers;
+	VEC(struct var_use) vars;
+	VEC(struct joined_key) keys;
+};
+
+enum layer { LAYER_BUILT_IN, LAYER_DEFAULTS, LAYER_PROFILE, LAYER_OBJECT };
+
+/* "default", "defaults", "profile", "field". */
+const char *layer_name(enum layer layer);
+
+/* One value as it holds: a field, or one NAME of a map. */
+struct effective {
+	const struct field *field;
+	const char *key;     /* of a map; NULL: the field as a whole */
+	const char *value;   /* canonical; a secret's marker; NULL: nothing */
+	enum layer layer;
+	const char *profile; /* LAYER_PROFILE: its name */
+	struct pos pos;      /* where it is written; line 0: nowhere */
+	VEC(struct var_use) vars;
+};
+
+struct effectives {
+	struct effective *v;
+	size_t n, cap;
+};
+
+/* Every value of one object, "vm/web", in the order of its table. ERR_FAILED with the nearest name
+ * when the spec has no such object. */
+int spec_effective(struct arena *a, const struct spec *spec, const char *object,
+	struct effectives *out, struct err *e);
 
 /* The objects of a spec with their dependencies, in order of kind, then name. */
 void spec_expand(struct arena *a, const struct spec *spec, struct objects *out);

@@ -7,12 +7,11 @@
 
 #include <string.h>
 
-static const char *const top[] = {"defaults", "guards", "include", "moved", "networks", "profiles",
-	"vars", "volumes", NULL};
+static const char *const top[] = {"guards", "moved", "networks", "volumes", NULL};
 static const char *const image[] = {"auth_file", "labels", "oci_archive", "tar", NULL};
 static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
-static const char *const vm[] = {"drift", "file_sync", "labels", "limits", "mac", "memory.max",
-	"memory.size", "ports", "profile", "profiles", "protect", "ready", "replicas", "update",
+static const char *const vm[] = {"drift", "file_sync", "limits", "mac", "memory.max",
+	"memory.size", "ports", "protect", "ready", "replicas", "update",
 	"volumes", "vsock.ports", NULL};
 
 static const char *const *words_of(const struct noun *noun)

@@ -36,8 +36,14 @@ const char *value_print_list(struct arena *a, const struct field *f, const void 
 /* Append to a list; its elements are checked. */
 int value_append(struct arena *a, const struct field *f, struct strv *list, const char *text,
 	struct err *e);
-/* Whether key may name a variable. value_append_env asks it too. */
-int value_check_env_name(const char *key, struct err *e);
 
-int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
-	struct err *e);
+/* Put NAME=text in its place in a sorted map. value_check_key: whether key may be such a name. */
+int value_append_pair(struct arena *a, const struct field *f, struct strv *map, const char *key,
+	const char *text, struct err *e);
+int value_check_key(const struct field *f, const char *key, struct err *e);
+
+/* The text of NAME in such a map, NULL if it is not there; n bytes of name count. */
+const char *value_of_key(const struct strv *map, const char *name, size_t n);
+
+/* Put an entry "NAME=text" of another map in its place, unless NAME is there. Whether it was put. */
+bool value_join(struct arena *a, struct strv *map, const char *entry);

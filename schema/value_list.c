@@ -1,7 +1,7 @@
-/* value_list.c - lists: command, depends_on, env. Their canonical form is a JSON list.
+/* value_list.c - lists: command, depends_on; maps: env, labels. Their canonical form is a JSON list.
  *
- * A list lives in an array whose room follows from its length: the next power of two. env is kept
- * sorted, so that writing the same variables in another order is no change.
+ * A list lives in an array whose room follows from its length: the next power of two. Maps are kept
+ * sorted, so that writing the same pairs in another order is no change.
  */
 #include "schema/value.h"
 
@@ -12,7 +12,8 @@
 
 #define ROOM_MIN 4
 #define NAME_BYTES_MAX 63
-#define ENV_NAME_MAX 255
+#define KEY_BYTES_MAX 255
+#define LABEL_BYTES_MAX 256
 #define SHOWN 40
 
 /* Elements that an array has room for when n are in it, with the NULL behind them. */
@@ -89,16 +90,23 @@ int value_append(struct arena *a, const struct field *f, struct strv *list, cons
 	return 0;
 }
 
-static bool is_env_name(const char *key)
+static bool is_letter(char c)
 {
-	static const char letters[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
-	return *key && !strchr("0123456789.-", *key) && !key[strspn(key, letters)];
+/* A loop, since strspn(3) makes a table for each call: every variable of every VM is asked. */
+static bool is_key(const char *key)
+{
+	if (!is_letter(*key))
+		return false;
+	while (is_letter(*key) || (*key >= '0' && *key <= '9') || *key == '.' || *key == '-')
+		key++;
+	return !*key;
 }
 
 /* Compare "NAME=..." with a name. */
-static int compare_env(const char *entry, const char *key, size_t n)
+static int compare_pair(const char *entry, const char *key, size_t n)
 {
 	int order = strncmp(entry, key, n);
 
@@ -106,14 +114,14 @@ static int compare_env(const char *entry, const char *key, size_t n)
 }
 
 /* Where NAME= is or belongs. */
-static size_t place_env(const struct strv *list, const char *key)
+static size_t place_pair(const struct strv *list, const char *key, size_t n)
 {
-	size_t low = 0, high = list->n, n = strlen(key);
+	size_t low = 0, high = list->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_env(list->v[middle], key, n) < 0)
+		if (compare_pair(list->v[middle], key, n) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -121,7 +129,7 @@ static size_t place_env(const struct strv *list, const char *key)
 	return low;
 }
 
-static const char *join_env(struct arena *a, const char *key, size_t n, const char *text)
+static const char *join_pair(struct arena *a, const char *key, size_t n, const char *text)
 {
 	size_t len = strlen(text);
 	char *entry = arena_alloc(a, n + len + 2);
@@ -132,31 +140,62 @@ static const char *join_env(struct arena *a, const char *key, size_t n, const ch
 	return entry;
 }
 
-int value_check_env_name(const char *key, struct err *e)
+static const char *pair_noun(const struct field *f)
+{
+	return f->type == FIELD_ENV ? "variable" : "label";
+}
+
+int value_check_key(const struct field *f, const char *key, struct err *e)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 
-	if (is_env_name(key) && strlen(key) <= ENV_NAME_MAX)
+	if (is_key(key) && strlen(key) <= KEY_BYTES_MAX)
 		return 0;
-	err_set(e, ERR_SPEC, "%s is not a name of a variable", utf8_quote(&scratch, key, SHOWN));
+	err_set(e, ERR_SPEC, "%s is not a name of a %s", utf8_quote(&scratch, key, SHOWN),
+		pair_noun(f));
 	return err_hint(e, "letters, digits, _ . and -, at most %d, no digit in front",
-		ENV_NAME_MAX);
+		KEY_BYTES_MAX);
 }
 
-int value_append_env(struct arena *a, struct strv *list, const char *key, const char *text,
-	struct err *e)
+static int check_pair_text(const struct field *f, const char *text, struct err *e)
+{
+	if (f->type == FIELD_LABELS && strlen(text) > LABEL_BYTES_MAX)
+		return err_set(e, ERR_SPEC, "a label of %zu bytes; at most %d are allowed",
+			strlen(text), LABEL_BYTES_MAX);
+	if (f->type == FIELD_LABELS && strpbrk(text, "\n\t\r"))
+		return err_set(e, ERR_SPEC, "a label is one line");
+	return check_lines(text, e);
+}
+
+int value_append_pair(struct arena *a, const struct field *f, struct strv *map, const char *key,
+	const char *text, struct err *e)
 {
 	size_t at, n = strlen(key);
 
-	if (value_check_env_name(key, e) < 0)
+	if (value_check_key(f, key, e) < 0 || check_pair_text(f, text, e) < 0)
 		return -1;
-	if (check_lines(text, e) < 0)
-		return -1;
-	at = place_env(list, key);
-	if (at < list->n && !compare_env(list->v[at], key, n))
-		return err_set(e, ERR_SPEC, "the variable %s is given twice", key);
-	insert(a, list, at, join_env(a, key, n, text));
+	at = place_pair(map, key, n);
+	if (at < map->n && !compare_pair(map->v[at], key, n))
+		return err_set(e, ERR_SPEC, "the %s %s is given twice", pair_noun(f), key);
+	insert(a, map, at, join_pair(a, key, n, text));
 	return 0;
+}
+
+const char *value_of_key(const struct strv *map, const char *name, size_t n)
+{
+	size_t at = place_pair(map, name, n);
+
+	return at < map->n && !compare_pair(map->v[at], name, n) ? map->v[at] + n + 1 : NULL;
+}
+
+bool value_join(struct arena *a, struct strv *map, const char *entry)
+{
+	size_t n = strcspn(entry, "=");
+
+	if (value_of_key(map, entry, n))
+		return false;
+	insert(a, map, place_pair(map, entry, n), entry);
+	return true;
 }
 
 static int append_text(struct arena *a, const struct field *f, struct strv *list, const char *text,
@@ -164,12 +203,12 @@ static int append_text(struct arena *a, const struct field *f, struct strv *list
 {
 	const char *equals = strchr(text, '=');
 
-	if (f->type != FIELD_ENV)
+	if (!field_is_map(f))
 		return value_append(a, f, list, text, e);
 	if (!equals)
-		return err_set(e, ERR_SPEC, "a variable without \"=\"");
-	return value_append_env(a, list, arena_dupn(a, text, (size_t)(equals - text)), equals + 1,
-		e);
+		return err_set(e, ERR_SPEC, "a %s without \"=\"", pair_noun(f));
+	return value_append_pair(a, f, list, arena_dupn(a, text, (size_t)(equals - text)),
+		equals + 1, e);
 }
 
 int value_parse_list(struct arena *a, const struct field *f, const char *text, void *at,

@@ -39,13 +39,12 @@ struct builder {
 	struct source *src;
 	struct diags *diags;
 	const struct yaml_sink *sink;
-	struct yaml_node *root;
+	struct yaml_node *root, **next_root;
 	struct frame frames[SPEC_DEPTH_MAX];
 	size_t depth;
 	struct arena entry; /* with a sink: what is below the entry that is being read */
 	struct spare spare, entry_spare;
 	uint32_t nodes, entry_nodes; /* all that there are, and those in entry */
-	bool has_document;
 };
 
 /* Memory for what is read next: it stays, or it goes with its entry. */
@@ -53,7 +52,7 @@ static struct arena *memory_of(struct builder *b)
 {
 	const struct frame *f = b->depth ? &b->frames[b->depth - 1] : NULL;
 
-	if (!b->sink || b->depth < ENTRY_DEPTH)
+	if (!b->sink || b->depth < ENTRY_DEPTH || b->frames[1].node->type == YAML_LIST)
 		return b->a;
 	if (b->depth == ENTRY_DEPTH && f->node->type == YAML_MAP && !f->waits)
 		return b->a;
@@ -252,7 +251,8 @@ static int place(struct builder *b, struct yaml_node *n)
 		return -1;
 	}
 	if (!f) {
-		b->root = n;
+		*b->next_root = n;
+		b->next_root = &n->next;
 	} else if (f->node->type == YAML_LIST) {
 		*f->tail = n;
 		f->tail = &n->next;
@@ -339,27 +339,12 @@ static int on_open(struct builder *b, enum yaml_type type, const yaml_event_t *e
 	return 0;
 }
 
-static int on_document(struct builder *b, const yaml_event_t *ev)
-{
-	struct diag *d;
-
-	if (!b->has_document) {
-		b->has_document = true;
-		return 0;
-	}
-	d = COMPLAIN(b, pos_of(&ev->start_mark), "a second document begins here");
-	diag_hint(b->a, d, "several documents are not supported yet; give several files");
-	return -1;
-}
-
 /* One event. 0: go on, 1: the text ends here, -1: stop. */
 static int on_event(struct builder *b, const yaml_event_t *ev)
 {
 	switch (ev->type) {
 	case YAML_STREAM_END_EVENT:
 		return 1;
-	case YAML_DOCUMENT_START_EVENT:
-		return on_document(b, ev);
 	case YAML_ALIAS_EVENT:
 		return refuse_anchor(b, pos_of(&ev->start_mark));
 	case YAML_SCALAR_EVENT:
@@ -404,6 +389,7 @@ int yaml_parse(struct arena *a, struct source *src, struct diags *diags,
 	yaml_parser_t parser;
 	int result;
 
+	b.next_root = &b.root;
 	if (!yaml_parser_initialize(&parser)) {
 		diags_add(a, diags, SEVERITY_ERROR, (struct pos){.file = src->name},
 			"there is no memory to read the file");

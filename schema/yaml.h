@@ -1,6 +1,6 @@
 /* yaml.h - bytes to a bounded tree of nodes, each with its line and column.
  *
- * PURE. A narrow YAML 1.2: maps, lists and scalars in one document. Anchors, aliases, merge keys,
+ * PURE. A narrow YAML 1.2: maps, lists and scalars, in one or more documents. Anchors, aliases, merge keys,
  * tags and keys that are not simple are refused, and so is a key that is given twice. Scalars stay
  * text: what a text means is for the field to say (field.h).
  */
@@ -31,12 +31,12 @@ struct yaml_node {
  * been read: key is the entry, top the key above it. What is below key is gone when entry returns, so
  * that a long file needs no more memory than its longest entry; key and its text stay. */
 struct yaml_sink {
-	void (*entry)(void *arg, const struct yaml_node *top, const struct yaml_node *key);
+	void (*entry)(void *arg, const struct yaml_node *top, struct yaml_node *key);
 	void *arg;
 };
 
-/* Read src. sink may be NULL: the whole tree stays then. 0 with *root when all of it was read:
- * there may be diagnostics nevertheless (a key given twice, a tag). -1 after a diagnostic when
+/* Read src. sink may be NULL: the whole tree stays then. 0 with *root, the first document, when all
+ * of it was read; the next one is its next. *root is NULL when there is none. There may be diagnostics nevertheless (a key given twice, a tag). -1 after a diagnostic when
  * reading had to stop: nothing is known then about the rest of the file. */
 int yaml_parse(struct arena *a, struct source *src, struct diags *diags,
 	const struct yaml_sink *sink, struct yaml_node **root);

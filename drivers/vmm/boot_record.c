@@ -110,8 +110,20 @@ static void env_set(json_t *list, const char *entry)
 	json_array_append_new(list, json_string(entry));
 }
 
-static int merge_env(const json_t *config, const struct vm_spec *vm, json_t *out, struct err *e)
+/* An entry of the spec as the guest gets it: of a secret its text instead of its marker. */
+static const char *env_entry(const struct vm_spec *vm, const char *entry)
 {
+	size_t n = env_name(entry);
+
+	for (size_t i = 0; i < vm->secrets.n; i++)
+		if (!strncmp(vm->secrets.v[i], entry, n))
+			return vm->secrets.v[i];
+	return entry;
+}
+
+static int merge_env(const json_t *config, const struct boot_input *in, json_t *out, struct err *e)
+{
+	const struct vm_spec *vm = in->vm;
 	const json_t *env, *item;
 	size_t i;
 
@@ -121,7 +133,7 @@ static int merge_env(const json_t *config, const struct vm_spec *vm, json_t *out
 	json_array_foreach(env, i, item)
 		env_set(out, json_string_value(item));
 	for (i = 0; i < vm->env.n; i++)
-		env_set(out, vm->env.v[i]);
+		env_set(out, in->secrets ? env_entry(vm, vm->env.v[i]) : vm->env.v[i]);
 	return 0;
 }
 
@@ -169,7 +181,7 @@ static int fill(struct arena *a, const struct boot_input *in, const json_t *conf
 
 	json_object_set_new(record, "argv", argv);
 	json_object_set_new(record, "env", env);
-	if (merge_argv(config, vm, argv, e) < 0 || merge_env(config, vm, env, e) < 0 ||
+	if (merge_argv(config, vm, argv, e) < 0 || merge_env(config, in, env, e) < 0 ||
 		config_string(config, "WorkingDir", &cwd, e) < 0 ||
 		config_string(config, "User", &user, e) < 0 ||
 		config_string(config, "StopSignal", &stop, e) < 0 || check_signal(stop, e) < 0)

@@ -13,6 +13,7 @@ struct boot_input {
 	const struct vm_spec *vm;
 	const char *config; /* the image's "config" object as JSON; NULL or "": none */
 	const char *mac;    /* of the user network; NULL: no network */
+	bool secrets;       /* with the texts of secrets; else their markers stand there */
 };
 
 /* The JSON text. The image's configuration comes from outside: what has a wrong type fails with

@@ -25,7 +25,7 @@ static struct vm_spec web(void)
 
 static const char *merge(const struct vm_spec *vm, const char *config, const char *mac)
 {
-	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, mac};
+	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, mac, false};
 	struct err e = ERR_INIT;
 	const char *text = NULL;
 
@@ -36,7 +36,7 @@ static const char *merge(const struct vm_spec *vm, const char *config, const cha
 
 static enum err_kind refuse(const struct vm_spec *vm, const char *config)
 {
-	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, NULL};
+	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, NULL, false};
 	struct err e = ERR_INIT;
 	const char *text;
 
@@ -114,6 +114,25 @@ static void test_spec_wins(void **state)
 	assert_member(r, "init", "\"image\"");
 }
 
+/* The guest gets the text of a secret, and nobody else. */
+static void test_secrets(void **state)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const char *env[] = {"A=file:/t#01020304", "AB=1", NULL}, *secrets[] = {"A=word", NULL};
+	struct vm_spec vm = web();
+	struct boot_input in = {.instance = "1a2b3c4d", .nonce = "n", .vm = &vm};
+	const char *text;
+
+	(void)state;
+	vm.env = (struct strv){env, 2};
+	vm.secrets = (struct strv){secrets, 1};
+	assert_int_equal(boot_record_text(&scratch, &in, &text, NULL), 0);
+	assert_member(text, "env", "[" PATH_ENTRY ",\"A=file:/t#01020304\",\"AB=1\"]");
+	in.secrets = true;
+	assert_int_equal(boot_record_text(&scratch, &in, &text, NULL), 0);
+	assert_member(text, "env", "[" PATH_ENTRY ",\"A=word\",\"AB=1\"]");
+}
+
 static void test_cmd_alone_and_odd_env(void **state)
 {
 	const struct vm_spec vm = web();
@@ -168,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_empty_config),
 		cmocka_unit_test(test_spec_wins),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_cmd_alone_and_odd_env),
 		cmocka_unit_test(test_hostile_config),
 		cmocka_unit_test(test_file),

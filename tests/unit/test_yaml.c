@@ -110,6 +110,21 @@ static void test_places(void **state)
 		"{\xe4\xb8\xad@1:2: \xf0\x9f\x98\x80@1:5, b@1:8: c@1:11}");
 }
 
+/* Each document is the next of the one before. */
+static void test_documents(void **state)
+{
+	struct outcome *o = parse("a: [b]\n---\n---\nc: {d: e}\n...\n");
+
+	(void)state;
+	assert_int_equal(o->result, 0);
+	assert_int_equal(o->root->type, YAML_MAP);
+	assert_int_equal(o->root->child->child->type, YAML_LIST);
+	assert_true(yaml_is_null(o->root->next));
+	assert_string_equal(o->root->next->next->child->text, "c");
+	assert_int_equal(o->root->next->next->child->line, 4);
+	assert_null(o->root->next->next->next);
+}
+
 static void test_nothing(void **state)
 {
 	static const char *const empty[] = {"", "\n\n", "# only a comment\n", "\xef\xbb\xbf"};
@@ -160,7 +175,6 @@ static void test_refused(void **state)
 	ERROR("a: ! b", 1, 4, "tag");
 	ERROR("[a]: b", 1, 1, "simple");
 	ERROR("? {a: b}\n: c", 1, 3, "simple");
-	ERROR("a: b\n---\nc: d", 2, 1, "second document");
 	ERROR("a: \"b\\0c\"", 1, 4, "NUL");
 	ERROR("a: b\n\tc: d", 2, 1, "tab");
 	ERROR("a:\n\t- b", 2, 1, "tab");
@@ -296,7 +310,7 @@ struct noted {
 	const char *text;
 };
 
-static void note(void *arg, const struct yaml_node *top, const struct yaml_node *key)
+static void note(void *arg, const struct yaml_node *top, struct yaml_node *key)
 {
 	struct noted *s = arg;
 
@@ -356,6 +370,7 @@ int main(void)
 		WITH(test_trees),
 		WITH(test_texts_stay_texts),
 		WITH(test_places),
+		WITH(test_documents),
 		WITH(test_nothing),
 		WITH(test_refused),
 		WITH(test_encoding),
