@@ -32,9 +32,9 @@ static const char *const formats[] = {"text", "json", NULL};
 const struct opt options[] = {
 	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift explain fmt ",
 		"spec file or folder, may be given again; - is standard input", NULL},
-	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift explain ",
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift explain fmt ",
 		"value of a variable of the spec, may be given again", NULL},
-	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain ",
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete image explain recover gc version ",

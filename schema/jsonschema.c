@@ -34,6 +34,11 @@ static json_t *bool_schema(void)
 	return json_pack("{s:[b, b, s, s]}", "enum", 1, 0, "true", "false");
 }
 
+static json_t *ref(const char *def)
+{
+	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
+}
+
 /* The parts that rows of one type share; a row refers to them and adds its bounds. */
 static json_t *defs(void)
 {
@@ -47,13 +52,11 @@ static json_t *defs(void)
 	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
 	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
 	json_object_set_new(j, "bool", bool_schema());
+	json_object_set_new(j, "with_variable", pattern_schema("\\$\\{[A-Za-z_]"));
+	json_object_set_new(j, "value", json_pack("{s:[o, {s:s}]}", "anyOf", ref("text"), "type",
+		"object"));
 	json_object_set_new(j, "variable", pattern_schema("^[A-Za-z_][A-Za-z0-9_.-]{0,254}$"));
 	return j;
-}
-
-static json_t *ref(const char *def)
-{
-	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
 }
 
 static json_t *ref_bounded(const char *def, const struct field *f)
@@ -118,17 +121,24 @@ static json_t *enum_schema(const struct field *f)
 	return json_pack("{s:o}", "enum", list);
 }
 
+/* Any value may be a text with a variable in it; what comes out of it is for the parser. */
+static json_t *or_variable(json_t *value)
+{
+	return json_pack("{s:[o, o]}", "anyOf", value, ref("with_variable"));
+}
+
 /* A list, or one element without the brackets. */
 static json_t *list_schema(const struct field *f, const char *def)
 {
 	return json_pack("{s:[{s:s, s:o, s:I, s:I}, o]}", "anyOf", "type", "array", "items",
-		ref(def), "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max, ref(def));
+		or_variable(ref(def)), "minItems", (json_int_t)f->min, "maxItems",
+		(json_int_t)f->max, or_variable(ref(def)));
 }
 
 static json_t *env_schema(const struct field *f)
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames",
-		ref("variable"), "additionalProperties", ref("text"), "minProperties",
+		ref("variable"), "additionalProperties", ref(f->type == FIELD_ENV ? "value" : "text"), "minProperties",
 		(json_int_t)f->min, "maxProperties", (json_int_t)f->max);
 }
 
@@ -158,6 +168,7 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 	case FIELD_NAMES:
 		return list_schema(f, "name");
 	case FIELD_ENV:
+	case FIELD_LABELS:
 		return env_schema(f);
 	default:
 		return json_object(); /* a type without a rule here: anything, and a test says so */
@@ -178,7 +189,7 @@ static json_t *default_json(const struct field *f)
 
 static json_t *field_schema(struct arena *a, const struct field *f)
 {
-	json_t *j = value_schema(a, f);
+	json_t *j = field_is_list(f) ? value_schema(a, f) : or_variable(value_schema(a, f));
 	const char *bounds = describe_bounds(a, f);
 
 	json_object_set_new(j, "description",
@@ -231,9 +242,10 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 		if (f->required)
 			json_array_append_new(required, json_string(key));
 	}
-	j = json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0, "properties",
-		properties);
-	if (json_array_size(required))
+	j = json_pack("{s:s, s:b, s:{s:{}}, s:o}", "type", "object", "additionalProperties", 0,
+		"patternProperties", "^x-", "properties", properties);
+	/* The fields of a VM may come from profiles and defaults. */
+	if (json_array_size(required) && noun != &noun_vm)
 		json_object_set(j, "required", required);
 	json_decref(required);
 	return j;
@@ -251,6 +263,20 @@ static json_t *noun_schema(struct arena *a, const struct noun *noun)
 		"additionalProperties", object);
 }
 
+static json_t *defaults_schema(struct arena *a)
+{
+	json_t *properties = json_object();
+
+	for (size_t i = 0; i < noun_count; i++) {
+		json_t *fields = fields_schema(a, nouns[i], "");
+
+		json_object_del(fields, "required");
+		json_object_set_new(properties, nouns[i]->singular, fields);
+	}
+	return json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0,
+		"properties", properties);
+}
+
 json_t *jsonschema(struct arena *a)
 {
 	json_t *properties = json_object();
@@ -259,6 +285,15 @@ json_t *jsonschema(struct arena *a)
 		"description", "Version of the language: 1."));
 	for (size_t i = 0; i < noun_count; i++)
 		json_object_set_new(properties, nouns[i]->key, noun_schema(a, nouns[i]));
+	json_object_set_new(properties, "vars", json_pack("{s:s, s:o, s:{s:[s, s, s, s]}}", "type",
+		"object", "propertyNames", ref("variable"), "additionalProperties", "type",
+		"string", "number", "boolean", "null"));
+	json_object_set_new(properties, "include", json_pack("{s:[{s:s, s:o}, o]}", "anyOf", "type",
+		"array", "items", ref("path"), ref("path")));
+	json_object_set_new(properties, "defaults", defaults_schema(a));
+	json_object_set_new(properties, "profiles", json_pack("{s:s, s:o, s:o}", "type", "object",
+		"propertyNames", ref("name"), "additionalProperties",
+		fields_schema(a, &noun_vm, "")));
 	return json_pack("{s:s, s:s, s:s, s:s, s:[s], s:b, s:{s:{}}, s:o, s:o}", "$schema", DRAFT,
 		"title", "reconcile", "description",
 		"A spec of reconcile: images, kernels and VMs of one host.", "type", "object",

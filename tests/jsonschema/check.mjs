@@ -26,15 +26,18 @@ function read(file) {
 	const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
 	const docs = YAML.parseAllDocuments(text, { version: "1.2", maxAliasCount: 0 });
 
-	if (docs.length > 1)
-		throw new Error("several documents");
-	if (docs.length === 0)
-		return null;
-	if (docs[0].errors.length)
-		throw docs[0].errors[0];
 	// JSON has no infinity: it stays the text that it was.
 	const whole = (key, v) => (typeof v === "number" && !Number.isFinite(v) ? String(v) : v);
-	return JSON.parse(JSON.stringify(docs[0].toJS({ maxAliasCount: 0 }), whole));
+	const values = docs.map((doc) => {
+		if (doc.errors.length)
+			throw doc.errors[0];
+		return JSON.parse(JSON.stringify(doc.toJS({ maxAliasCount: 0 }), whole));
+	});
+	if (values.length < 2)
+		return values.length ? values : [null];
+	// Of several documents the first has the version; an empty one says nothing.
+	const more = values.slice(1).filter((v) => v !== null);
+	return [values[0], ...more.map((v) => ({ version: 1, ...v }))];
 }
 
 for (const file of files) {
@@ -46,7 +49,7 @@ for (const file of files) {
 		console.log("unread " + file + ": " + String(e.message).split("\n")[0]);
 		continue;
 	}
-	if (validate(value))
+	if (value.every((v) => validate(v)))
 		console.log("accepted " + file);
 	else
 		console.log("refused " + file + ": " + ajv.errorsText(validate.errors));

@@ -148,7 +148,7 @@ static const char *of_schema(void)
 	const char *key;
 
 	json_object_foreach(top, key, noun)
-		if (json_object_get(noun, "additionalProperties"))
+		if (noun_find(key))
 			add_schema(&p, key, "", json_object_get(noun, "additionalProperties"));
 	return text_of(&p);
 }
