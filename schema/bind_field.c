@@ -204,9 +204,11 @@ static bool holds(const struct yaml_node *n, const struct yaml_node *wanted)
 /* Note which variables the value was made with. */
 static void trace(struct binding *b, uint32_t row, const struct yaml_node *n)
 {
+	struct provenance *more = layers_more(b->l->a, b->head);
+
 	vec_each(t, &b->l->traces)
 		if (holds(n, t->node))
-			*vec_push(b->l->a, &layers_more(b->l->a, b->head)->vars) =
+			*vec_push(b->l->a, &more->vars) =
 				(struct var_use){row, t->name, t->how, t->pos};
 }
 

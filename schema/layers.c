@@ -45,6 +45,7 @@ static void join_map(struct arena *a, struct spec_head *head, size_t row,
 	const struct field *f = &head->noun->fields[row];
 	const struct strv *from = map_of(f, layer);
 	struct vm_spec *vm = (struct vm_spec *)(void *)head;
+	struct provenance *more = layers_more(a, head);
 	const struct vm_spec *giver = (const struct vm_spec *)(const void *)layer;
 
 	for (size_t i = 0; i < from->n; i++) {
@@ -53,7 +54,7 @@ static void join_map(struct arena *a, struct spec_head *head, size_t row,
 
 		if (!value_join(a, map_of(f, head), from->v[i]))
 			continue;
-		*vec_push(a, &layers_more(a, head)->keys) = (struct joined_key){(uint32_t)row,
+		*vec_push(a, &more->keys) = (struct joined_key){(uint32_t)row,
 			arena_dupn(a, from->v[i], n), layer};
 		if (text && f->type == FIELD_ENV)
 			value_join(a, &vm->secrets, text - n - 1);

@@ -142,7 +142,7 @@ static const char *marker_of(struct binding *b, enum place place, const char *wh
 	const char *text, size_t n)
 {
 	struct arena *a = b->l->a;
-	uint8_t digest[SHA256_BYTES];
+	uint8_t digest[SHA256_BYTES] = {0};
 	size_t where_n;
 	char *both;
 

@@ -57,7 +57,7 @@ want: $3"
 
 # tap_like DESCRIPTION TEXT ERE: some line of text matches.
 tap_like() {
-	if printf '%s\n' "$2" | grep -Eq -- "$3"; then
+	if printf '%s\n' "$2" | grep -E -- "$3" >/dev/null; then
 		tap_ok "$1"
 	else
 		tap_fail "$1" "nothing like: $3
