@@ -5,6 +5,8 @@
 #   make lint         the lints only
 #   make fuzz         each fuzzer for FUZZ_SECONDS
 #   make bench        figures, one JSON line each
+#   make crash        a pass killed and failed at every point, and the program at its system calls
+#   make soak         random worlds, SOAK_PASSES passes
 #
 # tests/unit/test_NAME.c is one cmocka program each. It links every archive; an archive member is
 # only pulled in for a symbol that is still missing, so a test that defines or links a twin first
@@ -103,10 +105,27 @@ $(B)/tests/bench/spec-time: $(B)/tests/bench/spec_time.o $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
 
+# The whole sweeps: every point, every pair, and the real program killed at every CRASH_STEPth
+# system call. The figures go into docs/reliability.md.
+CRASH_STEP ?= 10
+crash: all
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_points \
+		$(B)/tests/unit/test_engine_crash
+	$(Q)POINTS_STEP=1 CRASH_STEP=$(CRASH_STEP) TEST_LOGS=build/crash $(RUN_TESTS) \
+		$(call in_flavour,release,$(B)/tests/unit/test_engine_points $(B)/tests/unit/test_engine_crash) \
+		tests/crash/sweep
+	$(Q)grep -h '^# .*crash points' build/crash/*
+
+# Random stories until SOAK_PASSES passes were made; a million takes a night.
+SOAK_PASSES ?= 1000000
+soak:
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_random
+	$(Q)SOAK_PASSES=$(SOAK_PASSES) build/release/tests/unit/test_engine_random
+
 bench: all $(B)/tests/bench/spec-time
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
-.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench
+.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak
 .SECONDARY:
 
 # Documents that come from the tables; tests/unit/test_docs.c says when one is stale.

@@ -268,8 +268,11 @@ static void reserve_cids(struct planner *p)
 				v->record ? kvs_u64(&v->record->facts, "cid", 0) : 0);
 			if (fixed)
 				reserve_fixed_cid(p, i, owner);
-			else if (runs_with && !lease_of(&p->leases, PLAN_CID_POOL, owner) &&
-				!lease_owner(&p->leases, PLAN_CID_POOL, runs_with))
+			if (!runs_with || lease_owner(&p->leases, PLAN_CID_POOL, runs_with))
+				continue;
+			if (fixed) /* until it is restarted; nobody else may have it in this pass */
+				lease_add(p->a, &p->leases, &(struct lease){PLAN_CID_POOL, owner, runs_with});
+			else if (!lease_of(&p->leases, PLAN_CID_POOL, owner))
 				take_cid(p, owner, runs_with);
 		}
 }

@@ -54,7 +54,8 @@ static inline void points_plan(size_t slot, uint32_t at, enum point_mode mode, i
 {
 	points->plan[slot].at = at;
 	points->plan[slot].mode = mode;
-	points->plan[slot].errnum = errnum;
+	/* Calls that are interrupted for ever are tried again for ever. */
+	points->plan[slot].errnum = mode == POINT_STUCK && errnum == EINTR ? EIO : errnum;
 }
 
 /* A driver does half of a step: the script of the fake world does that for us. */
