@@ -501,6 +501,14 @@ static void there_and_back(void **state)
 	assert_int_equal(fake_find(world, KIND_VM, "web")->cid, cid);
 }
 
+static void set_below(const char *variable, const char *sub)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", work, sub);
+	setenv(variable, path, 1);
+}
+
 static int make_work(void **state)
 {
 	(void)state;
@@ -509,8 +517,8 @@ static int make_work(void **state)
 		return -1;
 	scratch_make(work);
 	snprintf(state_db, sizeof(state_db), "%s/state/state.db", work);
-	setenv("RECONCILE_STATE_DIR", strcat(strcpy((char[256]){0}, work), "/state"), 1);
-	setenv("RECONCILE_CACHE_DIR", strcat(strcpy((char[256]){0}, work), "/cache"), 1);
+	set_below("RECONCILE_STATE_DIR", "state");
+	set_below("RECONCILE_CACHE_DIR", "cache");
 	unsetenv("RECONCILE_RUN_DIR");
 	return 0;
 }
