@@ -44,6 +44,7 @@
  *	vm      run        absolute folder of its sockets and logs
  *	vm      nonce      of this boot; the guest repeats it in what it reports
  *	vm      accel      "kvm" or "tcg"
+ *	vm      ready      "no" from its start until its agent answered, then "yes"; the engine's
  *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
  */
 #pragma once
@@ -76,6 +77,7 @@ struct view {
 	const struct object *object;
 	const struct record *record;
 	struct kvs resolved;      /* what resolve said */
+	const char *unresolved;   /* why it could not say anything; NULL: it could */
 	struct observed observed; /* what observe says */
 	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 };

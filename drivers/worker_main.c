@@ -55,7 +55,7 @@ static int confine(struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, 256);
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	limit(RLIMIT_DATA, 512ull << 20);
 #endif
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -16,30 +16,30 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain, &cmd_schema, &cmd_fmt, &cmd_recover,
-	&cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
+	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain,
+	&cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
 #define AT(member) offsetof(struct cli, member)
 
-static const char *const outputs[] = {"table", "json", NULL};
+static const char *const outputs[] = {"table", "json", "jsonl", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
 const struct opt options[] = {
-	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete explain fmt ",
+	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift explain fmt ",
 		"spec file or folder, may be given again; - is standard input", NULL},
-	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete explain ",
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift explain fmt ",
 		"value of a variable of the spec, may be given again", NULL},
-	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete explain ",
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status delete explain recover gc version ",
-		"table (default) or json", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete ",
+		" validate plan apply status drift events why delete image explain recover gc version ",
+		"table (default) or json; events: also jsonl", outputs},
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
@@ -51,9 +51,9 @@ const struct opt options[] = {
 		"leave alone what the spec no longer names", NULL},
 	{"refresh", 0, OPT_FLAG, AT(refresh), NULL, " plan apply ",
 		"ask registries again what a tag means now", NULL},
-	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan ", "exit 2 when something would change",
-		NULL},
-	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete ",
+	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan drift ",
+		"exit 2 when something would change, or has drifted", NULL},
+	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift ",
 		"whose objects these are (default: path of the first file)", NULL},
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
 	{"env", 'e', OPT_LIST, AT(env), "NAME=VALUE", " exec ",
@@ -65,9 +65,16 @@ const struct opt options[] = {
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
 	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ",
 		"wait this long for the guest's agent (default 30s)", NULL},
+	{"at", 0, OPT_STRING, AT(at), "TIME", " status ",
+		"as it was then: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
+	{"since", 0, OPT_STRING, AT(since), "TIME", " events ",
+		"only what came after: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
+	{"after", 0, OPT_NUMBER, AT(after), "SEQ", " events ", "only what came after that event", NULL},
+	{"ignore", 0, OPT_LIST, AT(ignore), "WHAT", " drift ",
+		"leave out running, disk, content or one object such as vm/web", NULL},
 	{"console", 0, OPT_FLAG, AT(console), NULL, " logs ",
 		"the serial console instead of the workload's output", NULL},
-	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs ", "go on showing what is added", NULL},
+	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs events ", "go on showing what is added", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
 	{"effective", 0, OPT_FLAG, AT(effective), NULL, " explain ",
 		"the values of one object and where each comes from", NULL},
@@ -75,6 +82,8 @@ const struct opt options[] = {
 		NULL},
 	{"check", 0, OPT_FLAG, AT(check), NULL, " fmt ",
 		"name the files that would change and exit 1 if there are any", NULL},
+	{"max-size", 0, OPT_SIZE, AT(max_size), "SIZE", " image ",
+		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
@@ -153,6 +162,9 @@ static int set_option(struct cli *c, const struct opt *o, const char *value, str
 		return set_choice(o, at, value, e);
 	case OPT_DURATION:
 		return duration_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
+			err_wrap(e, "--%s", o->name)) : 0;
+	case OPT_SIZE:
+		return size_parse(value, at, e) < 0 ? (e->kind = ERR_USAGE,
 			err_wrap(e, "--%s", o->name)) : 0;
 	case OPT_NUMBER:
 		return set_number(o, at, value, e);
@@ -415,6 +427,8 @@ static int run(struct cli *c, struct err *e)
 		cli_help(c, c->cmd, c->help ? stdout : stderr);
 		return c->help ? 0 : err_exit_code(ERR_USAGE);
 	}
+	if (c->output == OUTPUT_JSONL && !c->cmd->jsonl)
+		return err_set(e, ERR_USAGE, "%s does not know -o jsonl; see -o json", c->cmd->name);
 	return c->cmd->run(c, e);
 }
 
@@ -434,6 +448,7 @@ int cli_main(int argc, char **argv)
 	struct cli c = {
 		.program = "reconcile",
 		.log_level = LOG_WARN,
+		.tail = UINT64_MAX,
 		.lock_timeout_ms = 10000,
 		.timeout_ms = 30000,
 	};

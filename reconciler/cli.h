@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON };
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -39,9 +39,12 @@ struct cli {
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
-	uint64_t tail;
+	uint64_t tail, max_size;
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
+	const char *since, *at;     /* a moment, or a span before now */
+	uint64_t after;             /* seq of an event */
+	VEC(const char *) ignore;   /* drift that is not to be shown */
 	VEC(const char *) env;
 	bool effective, write, check;
 
@@ -54,17 +57,19 @@ struct cmd {
 	const char *args;    /* usage: "[FILE...]" */
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
+	bool jsonl;          /* knows -o jsonl */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_explain, cmd_schema, cmd_fmt, cmd_recover, cmd_gc, cmd_completion, cmd_version,
-	cmd_help;
+	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_recover, cmd_gc,
+	cmd_completion, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];
 
-enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER };
+enum opt_type { OPT_FLAG, OPT_STRING, OPT_LIST, OPT_CHOICE, OPT_DURATION, OPT_NUMBER, OPT_SIZE };
 
 struct opt {
 	const char *name;

@@ -3,6 +3,23 @@
 #include "reconciler/print.h"
 #include "schema/field.h"
 
+#include <string.h>
+
+/* The names of the VMs that there are, one a line. Whoever asks is somebody who types: a state that
+ * cannot be read is no names. */
+static int print_names(struct cli *c)
+{
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
+	struct err e = ERR_INIT;
+
+	if (!pass_look(&p, &e))
+		vec_each(v, &p.views)
+			if (v->record->kind == KIND_VM)
+				printf("%s\n", v->record->name);
+	pass_close(&p);
+	return 0;
+}
+
 static int run(struct cli *c, struct err *e)
 {
 	const char *text, *near;
@@ -10,6 +27,8 @@ static int run(struct cli *c, struct err *e)
 
 	if (c->args.n != 1)
 		return err_set(e, ERR_USAGE, "completion: one of bash, zsh and fish is needed");
+	if (!strcmp(c->args.v[0], "names"))
+		return print_names(c);
 	text = complete_text(&c->arena, c->args.v[0]);
 	if (text) {
 		fputs(text, stdout);
@@ -29,6 +48,7 @@ const struct cmd cmd_completion = {
 	.help = "Prints what the shell has to read so that it completes commands, options and fields.\n\n"
 		"  source <(reconcile completion bash)\n"
 		"  reconcile completion zsh >~/.zfunc/_reconcile\n"
-		"  reconcile completion fish >~/.config/fish/completions/reconcile.fish",
+		"  reconcile completion fish >~/.config/fish/completions/reconcile.fish\n\n"
+		"With names it prints the names of the VMs there are; the completions ask for them.",
 	.run = run,
 };

@@ -2,6 +2,7 @@
 #include "reconciler/session.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* "vm/web" names a VM; everything else is a spec file, whose text need not be read: its objects
  * are those that are recorded under its source. */
@@ -36,6 +37,13 @@ static int sort_args(struct cli *c, struct pass *p, struct err *e)
 	return 0;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static int check_named(const struct pass *p, struct err *e)
 {
 	for (size_t i = 0; i < p->n_only; i++)
@@ -44,7 +52,14 @@ static int check_named(const struct pass *p, struct err *e)
 				p->only[i] + 3);
 	if (p->views.n || p->n_only || !p->source)
 		return 0;
-	/* Deleting what is not there is done, but a mistyped path should not look like success. */
+	/* Deleting what is not there is done; but a VM's name is no file, and neither is a mistake. */
+	if (strchr(p->source, '/') && access(p->source, F_OK) < 0) {
+		err_set(e, ERR_NOINPUT, "%s: no such file, and nothing is recorded for it", p->source);
+		vec_each(r, &p->records)
+			if (r->kind == KIND_VM && !strcmp(r->name, base_name(p->source)))
+				err_hint(e, "did you mean vm/%s?", r->name);
+		return -1;
+	}
 	fprintf(stderr, "reconcile: nothing is recorded for source %s\n", p->source);
 	return 0;
 }

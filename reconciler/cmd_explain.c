@@ -1,5 +1,6 @@
 /* cmd_explain.c - what a field means, and where the values of an object come from. */
 #include "reconciler/print.h"
+#include "reconciler/session.h"
 #include "schema/explain.h"
 
 /* ---- --effective ---------------------------------------------------------------------------- */
@@ -48,10 +49,8 @@ static void print_rows_json(const char *address, const struct explain_rows *rows
 
 static int effective(struct cli *c, struct err *e)
 {
-	const struct spec_head *head = NULL;
 	const char *const *files, *address = c->args.n ? c->args.v[0] : NULL;
 	struct explain_rows rows = {0};
-	struct diags diags = {0};
 	struct spec *spec;
 	size_t n;
 
@@ -63,14 +62,10 @@ static int effective(struct cli *c, struct err *e)
 	c->args.n--;
 	if (cli_files(c, &files, &n, e) < 0)
 		return -1;
-	if (spec_load(&c->arena, files, n, &spec, &diags, e) < 0) {
-		print_diags(c, &diags);
+	if (session_spec(c, files, n, &spec, e) < 0)
 		return -1;
-	}
-	print_diags(c, &diags);
-	if (explain_object(&c->arena, spec, address, &head, e) < 0)
+	if (explain_effective(&c->arena, spec, address, &rows, e) < 0)
 		return -1;
-	explain_effective(&c->arena, head, &rows);
 	if (c->output == OUTPUT_JSON)
 		print_rows_json(address, &rows);
 	else

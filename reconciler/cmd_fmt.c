@@ -1,5 +1,6 @@
 /* cmd_fmt.c - lay out spec files the one way (schema/fmt.h). */
 #include "reconciler/print.h"
+#include "reconciler/session.h"
 #include "schema/base/fd.h"
 #include "schema/fmt.h"
 
@@ -59,6 +60,7 @@ static int read_file(struct arena *a, struct file *f, struct err *e)
 static int check_spec(struct cli *c, const struct file *files, const char *const *paths, size_t n,
 	struct err *e)
 {
+	struct spec_input input = session_input(c);
 	struct diags diags = {0};
 	struct spec *spec;
 	char cwd[PATH_MAX];
@@ -67,10 +69,10 @@ static int check_spec(struct cli *c, const struct file *files, const char *const
 	if (n == 1 && is_stdin(paths[0])) {
 		if (!getcwd(cwd, sizeof(cwd)))
 			return err_sys(e, errno, "cannot tell the current folder");
-		result = spec_parse(&c->arena, "<stdin>", cwd, files->text, files->n, &spec, &diags,
-			e);
+		result = spec_parse_with(&c->arena, &input, "<stdin>", cwd, files->text, files->n,
+			&spec, &diags, e);
 	} else {
-		result = spec_load(&c->arena, paths, n, &spec, &diags, e);
+		result = spec_read(&c->arena, &input, paths, n, &spec, &diags, e);
 	}
 	if (result < 0)
 		print_diags(c, &diags);

@@ -65,9 +65,35 @@ static int copy_from(int fd, off_t *at, struct err *e)
 	return got < 0 ? err_sys(e, errno, "cannot read the log") : 0;
 }
 
+static int open_log(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* A new start may have begun a new file of that name, or emptied this one: go on with it. */
+static void follow_file(const char *path, int *fd, off_t *at)
+{
+	_cleanup_fd_ int again = -1;
+	struct stat now, there;
+
+	if (fstat(*fd, &now) < 0)
+		return;
+	if (now.st_size < *at)
+		*at = 0;
+	if (stat(path, &there) < 0 ||
+		(there.st_ino == now.st_ino && there.st_dev == now.st_dev))
+		return;
+	again = open_log(path);
+	if (again < 0)
+		return;
+	fd_close(fd);
+	*fd = fd_take(&again);
+	*at = 0;
+}
+
 static int show(struct cli *c, const char *path, struct err *e)
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_fd_ int fd = open_log(path);
 	const struct timespec nap = {.tv_nsec = FOLLOW_MS * 1000000L};
 	struct stat st;
 	off_t at = 0;
@@ -76,16 +102,15 @@ static int show(struct cli *c, const char *path, struct err *e)
 		return err_set(e, ERR_FAILED, "nothing was printed yet");
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot open %s", path);
-	if (c->tail)
-		at = tail_offset(fd, st.st_size, c->tail);
+	if (c->tail != UINT64_MAX)
+		at = c->tail ? tail_offset(fd, st.st_size, c->tail) : st.st_size;
 	for (;;) {
 		if (copy_from(fd, &at, e) < 0)
 			return -1;
 		if (!c->follow || cli_cancel || ferror(stdout))
-			return 0;
+			return cli_cancel ? 128 + cli_cancel : 0;
 		nanosleep(&nap, NULL);
-		if (fstat(fd, &st) == 0 && st.st_size < at)
-			at = 0; /* a new boot began a new file */
+		follow_file(path, &fd, &at);
 	}
 }
 
@@ -115,8 +140,8 @@ const struct cmd cmd_logs = {
 	.name = "logs",
 	.args = "VM",
 	.caption = "show what a VM printed",
-	.help = "Shows what the VM's workload wrote to stdout and stderr since its last start, or with\n"
-		"--console what came over the serial console. On a terminal, control characters are made\n"
+	.help = "Shows what the VM's workload wrote to stdout and stderr, of earlier starts too, or with\n"
+		"--console what came over the serial console since its last start. On a terminal, control characters are made\n"
 		"visible.\n\n"
 		"  reconcile logs web\n"
 		"  reconcile logs --follow --tail 20 web",

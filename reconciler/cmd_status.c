@@ -1,8 +1,10 @@
 /* cmd_status.c - what is recorded and what is really there. Never says more than was proved:
  * "running" is a live VMM of ours, "ready" is an agent that answered just now. */
+#include "reconciler/past.h"
 #include "reconciler/print.h"
 
 #include "drivers/guest/agent.h"
+#include "reconciler/engine/drift.h"
 #include "schema/base/clock.h"
 #include "schema/field.h"
 
@@ -34,6 +36,36 @@ static const char *ask_agent(const struct view *v)
 	return agent_ping(agent, READY_TIMEOUT_MS, &err) == 0 ? "yes" : "no";
 }
 
+/* When it is tried again and what to do, after why it failed. */
+static const char *failed_note(struct arena *a, const struct record *r)
+{
+	char at[CLOCK_TEXT_MAX];
+
+	clock_text(r->retry_at_ms, at);
+	return arena_printf(a, "%s (attempt %u; watch mode tries again at %s, reconcile apply at once)",
+		r->reason ? r->reason : "the last change failed", r->attempts, at);
+}
+
+/* What the drift policy has to do with the state that is shown. */
+static const char *policy_note(struct arena *a, const struct view *v, const char *state,
+	const char *note)
+{
+	const struct drift_rule rule = drift_rule_of(NULL, v->record, clock_real_ms());
+	const char *why = rule.why ? arena_printf(a, ": %s", rule.why) : "";
+	const char *sep = note[0] ? "; " : "";
+
+	if (rule.policy != rule.written)
+		return arena_printf(a, "%s%sdrift.until %s has passed, drift is repaired", note, sep,
+			rule.until);
+	if (rule.policy == DRIFT_HOLD)
+		return arena_printf(a, "%s%sheld%s%s%s", note, sep, rule.until ? " until " : "",
+			rule.until ? rule.until : "", why);
+	if (rule.policy == DRIFT_REPORT && !strcmp(state, "dead"))
+		return arena_printf(a, "%s%sdrift, left so%s%s%s", note, sep, rule.until ? " until " : "",
+			rule.until ? rule.until : "", why);
+	return note;
+}
+
 static struct vm_status status_of(struct arena *a, const struct view *v)
 {
 	const struct record *r = v->record;
@@ -45,6 +77,7 @@ static struct vm_status status_of(struct arena *a, const struct view *v)
 		s.ready = ask_agent(v);
 	} else if (r->state == RECORD_FAILED) {
 		s.state = "failed";
+		s.note = failed_note(a, r);
 	} else if (wanted && !strcmp(wanted, "false")) {
 		s.state = "stopped";
 	} else if (v->observed.finished) {
@@ -59,6 +92,7 @@ static struct vm_status status_of(struct arena *a, const struct view *v)
 	if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
 		s.note = arena_printf(a, "%s; an earlier pass did not end, apply again",
 			record_state_name(r->state));
+	s.note = policy_note(a, v, s.state, s.note);
 	return s;
 }
 
@@ -131,6 +165,8 @@ static json_t *view_json(struct arena *a, const struct view *v)
 		json_object_set_new(j, "state", json_string(s.state));
 		json_object_set_new(j, "ready", json_boolean(!strcmp(s.ready, "yes")));
 		json_object_set_new(j, "note", json_lossy(s.note));
+		json_object_set_new(j, "attempts", json_integer((json_int_t)r->attempts));
+		json_object_set_new(j, "retry_at_ms", json_integer((json_int_t)r->retry_at_ms));
 		if (v->observed.running && fact(v, "pid"))
 			json_object_set_new(j, "pid",
 				json_integer((json_int_t)strtoll(fact(v, "pid"), NULL, 10)));
@@ -172,7 +208,11 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
-	int rc = select_vms(c, &p, e);
+	int rc;
+
+	if (c->at)
+		return past_status(c, e);
+	rc = select_vms(c, &p, e);
 
 	if (rc == 0 && c->output == OUTPUT_JSON)
 		print_all_json(c, &p);
@@ -189,6 +229,7 @@ const struct cmd cmd_status = {
 	.help = "Shows each VM as it is now. STATE running means that its VMM is alive, READY yes that the\n"
 		"agent in the guest answered just now.\n\n"
 		"  reconcile status\n"
-		"  reconcile status -o json web",
+		"  reconcile status -o json web\n"
+		"  reconcile status --at '2026-11-21 03:00'     as it was then, out of history",
 	.run = run,
 };

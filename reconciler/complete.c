@@ -11,14 +11,18 @@ const char *const complete_shells[] = {"bash", "zsh", "fish", NULL};
 /* ---- what is completed ---------------------------------------------------------------------- */
 
 /* What the words of a command are that are no options. */
-enum words { WORDS_NONE, WORDS_FILES, WORDS_FIELDS, WORDS_SHELLS, WORDS_COMMANDS };
+enum words { WORDS_NONE, WORDS_FILES, WORDS_FIELDS, WORDS_SHELLS, WORDS_COMMANDS, WORDS_VMS };
+
+/* What a shell asks for the names of VMs. */
+#define ASK_VMS "reconcile completion names 2>/dev/null"
 
 static const struct {
 	const char *command;
 	enum words words;
 } words_of[] = {{"validate", WORDS_FILES}, {"plan", WORDS_FILES}, {"apply", WORDS_FILES},
 	{"delete", WORDS_FILES}, {"fmt", WORDS_FILES}, {"explain", WORDS_FIELDS},
-	{"completion", WORDS_SHELLS}, {"help", WORDS_COMMANDS}};
+	{"completion", WORDS_SHELLS}, {"help", WORDS_COMMANDS}, {"status", WORDS_VMS},
+	{"exec", WORDS_VMS}, {"logs", WORDS_VMS}};
 
 static enum words find_words(const struct cmd *cmd)
 {
@@ -142,6 +146,9 @@ static void put_bash_words(struct text *t, const struct cmd *cmd)
 		put_commands(t);
 		text_put(t, "'\n");
 		break;
+	case WORDS_VMS:
+		text_put(t, "\t\twords=$(" ASK_VMS ")\n");
+		break;
 	default:
 		break;
 	}
@@ -231,6 +238,10 @@ static void put_zsh_words(struct text *t, const struct cmd *cmd)
 		text_put(t, " \\\n\t\t\t'*:spec file:_files'");
 		return;
 	}
+	if (words == WORDS_VMS) {
+		text_put(t, " \\\n\t\t\t'1:VM:{compadd -- $(" ASK_VMS ")}'");
+		return;
+	}
 	text_put(t, " \\\n\t\t\t'1:word:(");
 	if (words == WORDS_FIELDS)
 		put_fields(t);
@@ -277,7 +288,10 @@ static void put_zsh(struct text *t)
 	for (size_t i = 0; commands[i]; i++)
 		put_zsh_command(t, commands[i]);
 	put_zsh_command(t, NULL);
-	text_put(t, "\tesac\n}\n_reconcile \"$@\"\n");
+	/* As a file of fpath it is the function's first call; read by source it only says so. */
+	text_put(t, "\tesac\n}\n"
+		    "if [[ ${funcstack[1]} == _reconcile ]]; then\n\t_reconcile \"$@\"\n"
+		    "else\n\tcompdef _reconcile reconcile\nfi\n");
 }
 
 /* ---- fish ----------------------------------------------------------------------------------- */
@@ -319,6 +333,8 @@ static void put_fish_words(struct text *t, const struct cmd *cmd)
 	text_put(t, words == WORDS_FIELDS ? " -F -a '" : " -a '");
 	if (words == WORDS_FIELDS)
 		put_fields(t);
+	else if (words == WORDS_VMS)
+		text_put(t, "(" ASK_VMS ")");
 	else if (words == WORDS_SHELLS)
 		put_strings(t, complete_shells, " ");
 	else

@@ -1,6 +1,6 @@
 /* complete.h - shell completion, made from the tables of commands and options.
  *
- * PURE. Static text: the shell asks nothing of the program while somebody types.
+ * PURE. Nearly all of it is static; only for names of VMs a shell asks "reconcile completion names".
  */
 #pragma once
 

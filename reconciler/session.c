@@ -41,9 +41,11 @@ static int refuse(const struct pass *p, const char *flag, struct err *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->views.n; i++)
-		n += p->plan.deltas[i].tier != TIER_SAFE;
-	err_set(e, ERR_GUARD, "%zu change%s delete or replace something; nothing was done", n,
-		n == 1 ? "" : "s");
+		n += p->plan.deltas[i].tier != TIER_SAFE &&
+			p->plan.deltas[i].verdict != VERDICT_CONFLICT;
+	err_set(e, ERR_GUARD, n == 1 ? "%zu change deletes or replaces a VM or its disk; nothing was done"
+				     : "%zu changes delete or replace VMs or their disks; nothing was "
+				       "done", n);
 	return err_hint(e, "look at the plan above, then give %s", flag);
 }
 
@@ -54,6 +56,10 @@ static bool ask(struct err *e)
 	fputs("Go on? [y/N] ", stderr);
 	fflush(stderr);
 	if (!fgets(line, sizeof(line), stdin) || (line[0] != 'y' && line[0] != 'Y')) {
+		if (cli_cancel) {
+			err_set(e, ERR_CANCELLED, "cancelled; nothing was done");
+			return false;
+		}
 		err_set(e, ERR_GUARD, "not confirmed; nothing was done");
 		return false;
 	}
@@ -198,7 +204,8 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 		print_plan(c, p, stdout);
 		return 0;
 	}
-	if (!c->quiet && !idle)
+	/* Whoever is to agree has to see to what. */
+	if (!idle && (!c->quiet || (p->plan.tier != TIER_SAFE && !c->yes)))
 		print_plan(c, p, stderr);
 	if (session_confirm(c, p, e) < 0 || (!idle && run_plan(c, p, e) < 0))
 		return -1;

@@ -235,16 +235,21 @@ static void defer(struct load *l, struct source *src, const char *top, const str
 	*vec_push(l->a, &l->deferred) = (struct deferred){src, top, copy};
 }
 
+static void bind_expanded(struct load *l, struct source *src, const char *top,
+	struct yaml_node *key)
+{
+	vars_expand(l, src, key->child);
+	bind_entry(l, src, top, key);
+	l->traces.n = 0; /* they point into the entry */
+}
+
 void bind_deferred(struct load *l)
 {
 	for (size_t i = 0; i < l->deferred.n && !diags_full(l->diags); i++) {
 		const struct deferred *d = &l->deferred.v[i];
 
-		l->traces.n = 0;
-		vars_expand(l, d->src, d->key->child);
-		bind_entry(l, d->src, d->top, d->key);
+		bind_expanded(l, d->src, d->top, d->key);
 	}
-	l->traces.n = 0;
 }
 
 /* What stands under "vms:" as a whole; its entries were bound one by one. */
@@ -409,7 +414,7 @@ struct reading {
 	struct source *src;
 };
 
-static void on_entry(void *arg, const struct yaml_node *top, const struct yaml_node *key)
+static void on_entry(void *arg, const struct yaml_node *top, struct yaml_node *key)
 {
 	struct reading *r = arg;
 	struct load *l = r->l;
@@ -421,10 +426,12 @@ static void on_entry(void *arg, const struct yaml_node *top, const struct yaml_n
 		vars_declare(l, r->src, key);
 	else if (!noun_find(top->text) && !find_section(top->text))
 		return;
-	else if (r->src->has_marks && vars_needed(key->child))
-		defer(l, r->src, top->text, key);
-	else
+	else if (!r->src->has_marks || !vars_needed(key->child))
 		bind_entry(l, r->src, top->text, key);
+	else if (vars_known(l, key->child))
+		bind_expanded(l, r->src, top->text, key);
+	else
+		defer(l, r->src, top->text, key);
 }
 
 /* Reading stopped at a mistake in the YAML. The object before it may lack what a line that is

@@ -3,8 +3,8 @@
  * Internal to schema/. files.c reads, bind.c and bind_field.c fill, vars.c expands, layers.c joins
  * objects with their profiles, check.c judges, warn.c warns, spec.c calls them in this order.
  *
- * An object is bound as soon as the YAML reader has it. One that holds a variable waits until all
- * files were read, since a file further down may give it its value; and what an object does not say
+ * An object is bound as soon as the YAML reader has it. One that holds a variable that is not known
+ * yet waits until all files were read, since a file further down may give it its value; and what an object does not say
  * is taken from profiles and defaults when all of them are known.
  */
 #pragma once
@@ -63,6 +63,7 @@ struct load {
 	VEC(const struct spec_head *) cut; /* the last object of a file that ended too early */
 	const struct spec_head *last; /* the object that was bound last, if it was kept */
 	size_t objects;
+	size_t n_var_files; /* sources that are no specs; they come first */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };

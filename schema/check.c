@@ -192,10 +192,21 @@ static void step(struct walk *w)
 		push(w, *to);
 }
 
+static bool any_depends(const struct spec *s)
+{
+	vec_each(v, &s->vms)
+		if ((*v)->depends_on.n)
+			return true;
+	return false;
+}
+
 static void check_cycles(struct load *l)
 {
 	struct spec *s = l->spec;
 	struct walk w = {.l = l};
+
+	if (!any_depends(s))
+		return;
 
 	w.colour = arena_array(l->a, s->vms.n, sizeof(*w.colour));
 	w.next = arena_array(l->a, s->vms.n, sizeof(*w.next));
@@ -417,21 +428,32 @@ static void check_vm(struct load *l, const struct vm_spec *s)
 }
 
 /* A disk holds its image: the guest can make the file system larger, never smaller. */
-static void check_disk(struct load *l, const struct vm_spec *s)
+static void check_disk(struct load *l, const struct vm_spec *s, uint64_t largest)
 {
 	const struct image_spec *image;
 	struct diag *d;
 
-	if (!s->image)
+	if (!s->image || s->disk_size >= largest)
 		return;
 	image = map_get(&l->names[KIND_IMAGE], s->image, strlen(s->image));
-	if (!image || !image->size || s->disk_size >= image->size)
+	if (!image || s->disk_size >= image->size)
 		return;
 	d = load_error(l, field_pos(&s->head, "disk.size"),
 		"disk.size: %s of vm %s is less than the %s of its image %s",
 		size_print(l->a, s->disk_size), utf8_quote(l->a, s->head.name, SHOWN),
 		size_print(l->a, image->size), utf8_quote(l->a, s->image, SHOWN));
 	d->other = field_pos(&image->head, "size");
+}
+
+static void check_disks(struct load *l)
+{
+	uint64_t largest = 0; /* nearly always there is nothing to look up */
+
+	vec_each(i, &l->spec->images)
+		if ((*i)->size > largest)
+			largest = (*i)->size;
+	vec_each(v, &l->spec->vms)
+		check_disk(l, *v, largest);
 }
 
 static void check_layers(struct load *l)
@@ -460,8 +482,8 @@ void check_spec(struct load *l)
 	vec_each(v, &s->vms) {
 		check_name(l, &(*v)->head, "vm");
 		check_vm(l, *v);
-		check_disk(l, *v);
 	}
+	check_disks(l);
 	check_refs(l);
 	check_cids(l);
 	check_cycles(l);

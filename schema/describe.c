@@ -27,6 +27,7 @@ const char *describe_bounds(struct arena *a, const struct field *f)
 	case FIELD_STRV:
 	case FIELD_ENV:
 	case FIELD_NAMES:
+	case FIELD_LABELS:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
 	case FIELD_STRING:
 	case FIELD_NAME:
@@ -93,10 +94,11 @@ const char *describe_example(struct arena *a, const struct field *f)
 	case FIELD_PATH:
 		return "/path/to/it";
 	case FIELD_NAMES:
-		return arena_printf(a, "[my-%s]", kind_name(f->ref));
+		return arena_printf(a, "[my-%s]", f->ref == KIND_N ? "profile" : kind_name(f->ref));
 	case FIELD_STRV:
 		return "[one, two]";
 	case FIELD_ENV:
+	case FIELD_LABELS:
 		return "{NAME: value}";
 	default:
 		return "text";

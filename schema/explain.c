@@ -228,41 +228,33 @@ json_t *explain_json(struct arena *a, const struct explain_topic *topic)
 
 /* ---- effective ------------------------------------------------------------------------------ */
 
-void explain_effective(struct arena *a, const struct spec_head *head, struct explain_rows *out)
+static const char *origin_of(struct arena *a, const struct effective *v)
 {
-	for (size_t i = 0; i < head->noun->n_fields; i++) {
-		const struct field *f = &head->noun->fields[i];
-		struct explain_row row = {.path = f->path, .value = field_print(a, f, head)};
+	const char *origin = layer_name(v->layer);
 
-		row.pos = head->at ? head->at[i] : (struct pos){0};
-		row.origin = row.pos.line ? "field" : f->dflt ? "default" : "absent";
-		if (!row.value && !row.pos.line)
-			row.value = f->absent;
-		*vec_push(a, out) = row;
-	}
+	if (v->layer == LAYER_PROFILE)
+		origin = arena_printf(a, "profile %s", v->profile);
+	if (v->layer == LAYER_BUILT_IN && !v->value)
+		origin = "absent";
+	vec_each(use, &v->vars)
+		origin = arena_printf(a, "%s, ${%s} from %s", origin, use->name, use->how);
+	return origin;
 }
 
-int explain_object(struct arena *a, const struct spec *spec, const char *address,
-	const struct spec_head **out, struct err *e)
+int explain_effective(struct arena *a, const struct spec *spec, const char *object,
+	struct explain_rows *out, struct err *e)
 {
-	struct names names = {0};
-	struct objects objects = {0};
-	const char *near;
+	struct effectives values = {0};
 
-	spec_expand(a, spec, &objects);
-	vec_each(o, &objects) {
-		const char *name = arena_printf(a, "%s/%s", kind_name(o->kind), o->name);
+	if (spec_effective(a, spec, object, &values, e) < 0)
+		return -1;
+	vec_each(v, &values) {
+		const char *path = v->field->path;
 
-		if (!strcmp(name, address)) {
-			*out = o->spec;
-			return 0;
-		}
-		*vec_push(a, &names.v) = name;
+		*vec_push(a, out) = (struct explain_row){
+			.path = v->key ? arena_printf(a, "%s.%s", path, v->key) : path,
+			.value = v->value || v->pos.line ? v->value : v->field->absent,
+			.origin = origin_of(a, v), .pos = v->pos};
 	}
-	near = nearest_name(address, names.v.v, names.v.n);
-	err_set(e, ERR_USAGE, "the spec has no %s", utf8_quote(a, address, SHOWN));
-	if (near)
-		return err_hint(e, "did you mean %s?", near);
-	return err_hint(e, strchr(address, '/') ? "see: reconcile plan"
-						: "name it as KIND/NAME, such as vm/%s", address);
+	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "schema/base/json.h"
 #include "schema/field.h"
+#include "schema/spec.h"
 
 /* What a path such as "vms", "vms.disk", "vms.memory" or "vm.memory" names. */
 struct explain_topic {
@@ -37,11 +38,7 @@ struct explain_rows {
 	size_t n, cap;
 };
 
-/* The values of a *_spec in table order: those that are written with their place, the others as
- * defaults. A default of nothing has the words of the table instead of a value (origin "absent"). */
-void explain_effective(struct arena *a, const struct spec_head *head, struct explain_rows *out);
-
-/* The *_spec of an address such as vm/web or image/base. Fails with ERR_USAGE when the address is
- * not of that form or the spec has no such object; the hint is the nearest one. */
-int explain_object(struct arena *a, const struct spec *spec, const char *address,
-	const struct spec_head **out, struct err *e);
+/* The values of an object such as vm/web in table order, as spec_effective knows them; a default of
+ * nothing has the words of the table instead of a value (origin "absent"). Fails as it does. */
+int explain_effective(struct arena *a, const struct spec *spec, const char *object,
+	struct explain_rows *out, struct err *e);

@@ -36,6 +36,8 @@ struct field {
 	const char *absent;    /* what leaving it out means, for people */
 	const char *help;      /* one line */
 	const char *example;   /* a value as one would write it; NULL: one that its type gives */
+	const char *pattern;   /* its form as ECMA 262 sees it, for the JSON Schema; NULL: any. Judged by
+				* check.c; tests/jsonschema compares the two */
 	const char *const *choices; /* FIELD_ENUM: NULL-terminated */
 	bool required;
 	enum kind ref;         /* FIELD_NAME, FIELD_NAMES: kind of the object named */

@@ -48,7 +48,6 @@ static const char intro[] =
 	"made anew and then the VMs that use them follow; a replaced `disk` is copied from its image\n"
 	"again), `none` that the value is used when the object is made and has no effect on one that\n"
 	"is there.\n";
-
 static void put_field(struct out *o, const struct field *f)
 {
 	const char *name = arena_printf(o->a, "`%s`", f->path);

@@ -10,15 +10,31 @@
 #define MIB (1024ll * 1024)
 #define TIB (1024ll * 1024 * MIB)
 
+/* What ociref.c takes, but for the length of the name. */
+#define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#define PORT                                                                                       \
+	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+/* Only what has a dot or a port is a host, or localhost. */
+#define HOST                                                                                       \
+	"((" LABEL "(\\." LABEL ")+|\\[[0-9a-fA-F:.]{2,}\\])(:" PORT ")?|" LABEL ":" PORT "|localhost)"
+#define COMPONENT "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*"
+#define TAG "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+#define OCI_PATTERN                                                                                \
+	"^(" HOST "/)?" COMPONENT "(/" COMPONENT ")*(:" TAG ")?"                       \
+	"(@sha256:[0-9a-f]{64})?$"
+#define LAYOUT_PATTERN "^(?!.*:(?!" TAG "$)[^/:]*$)"
+
 static const struct field fields[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct image_spec, oci), .min = 1, .max = 456,
 		.example = "docker.io/library/debian:12",
+		.pattern = OCI_PATTERN,
 		.absent = "the image is not from a registry; oci_layout has to be given",
 		.help = "reference in a registry: [HOST[:PORT]/]PATH[:TAG][@DIGEST]"},
 	{.path = "oci_layout", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct image_spec, oci_layout), .min = 1, .max = 4095,
 		.example = "./layout:v1",
+		.pattern = LAYOUT_PATTERN,
 		.absent = "the image is not from a folder; oci has to be given",
 		.help = "folder in OCI image layout: PATH[:TAG]"},
 	{.path = "digest", .type = FIELD_DIGEST, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
@@ -34,6 +50,7 @@ static const struct field fields[] = {
 	{.path = "platform", .type = FIELD_STRING, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct image_spec, platform), .min = 1, .max = 64,
 		.example = "linux/arm64",
+		.pattern = "^linux/[a-z0-9_.]+(/[a-z0-9_.]+)?$",
 		.absent = "the platform of this host",
 		.help = "which one of an image for several platforms: linux/ARCH[/VARIANT]"},
 };

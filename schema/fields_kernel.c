@@ -21,6 +21,7 @@ static const struct field fields[] = {
 	{.path = "args", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.offset = offsetof(struct kernel_spec, args), .min = 1, .max = 1499,
 		.example = "quiet panic=5",
+		.pattern = "^(?!(.* )?(root|init|rdinit)=)",
 		.absent = "nothing is added", .help = "added to the kernel command line; VMs that use it are restarted"},
 };
 

@@ -209,6 +209,7 @@ int files_add_vars(struct load *l, const char *path, struct err *e)
 	if (read_path(l->a, path, &text, &len, e) < 0)
 		return -1;
 	*vec_push(l->a, &l->sources) = src;
+	l->n_var_files++;
 	if (!source_open(l->a, src, path, "/", text, len, l->diags))
 		vars_from_file(l, src);
 	return 0;

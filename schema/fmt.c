@@ -232,11 +232,13 @@ static void put_node(struct writer *w, const struct layout_node *n, const struct
 static void put_doc(struct writer *w, size_t i)
 {
 	const struct layout_doc *doc = &w->l->docs.v[i];
-	const struct layout_comment *c = next_comment(w);
+	const struct layout_comment *c;
 	size_t limit = i + 1 < w->l->docs.n ? w->l->docs.v[i + 1].start : w->l->len;
 
+	while (i && (c = next_comment(w)) && c->start < doc->start && w->l->text[c->start] != '%')
+		put_comment(w, 0);
 	/* Directives need the end of the document before them. */
-	if (i && c && c->start < doc->start && w->l->text[c->start] == '%')
+	if (i && c && c->start < doc->start)
 		text_put(&w->t, "...\n");
 	if (doc->is_marked || i) {
 		put_comments_before(w, doc->start, 0);
@@ -247,7 +249,7 @@ static void put_doc(struct writer *w, size_t i)
 	}
 	if (is_spread(w, doc->root)) {
 		put_node(w, doc->root, NULL, 0, limit);
-	} else if (doc->root->end > doc->root->start) {
+	} else if (doc->root->type != LAYOUT_SCALAR) {
 		put_comments_before(w, lead_of(w, doc->root, NULL), 0);
 		put_flow(w, doc->root);
 		end_line(w, doc->root->end);
@@ -258,6 +260,33 @@ static bool is_json(const struct layout *l)
 {
 	return l->docs.n == 1 && !l->docs.v[0].is_marked &&
 	       l->docs.v[0].root->style == LAYOUT_FLOW;
+}
+
+/* Keys are texts on the line of their colon; yaml.h refuses any other in a spec. */
+static int check_keys(const struct layout_node *n, struct err *e)
+{
+	bool is_key = n->type == LAYOUT_MAP;
+
+	for (const struct layout_node *c = n->child; c; c = c->next) {
+		if (is_key && (c->type != LAYOUT_SCALAR || is_block_scalar(c) || c->end == c->start))
+			return err_set(e, ERR_SPEC, "holds a key that is not a simple text");
+		if (check_keys(c, e) < 0)
+			return -1;
+		is_key = n->type == LAYOUT_MAP && !is_key;
+	}
+	return 0;
+}
+
+/* A spec is a map. Nothing at all is let through: a file may hold comments only. */
+static int check_docs(const struct layout *l, struct err *e)
+{
+	vec_each(doc, &l->docs) {
+		if (doc->root->type == LAYOUT_SCALAR && doc->root->end > doc->root->start)
+			return err_set(e, ERR_SPEC, "is a text, not a map");
+		if (check_keys(doc->root, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void put_all(struct writer *w)
@@ -282,7 +311,7 @@ int fmt_text(struct arena *a, const char *text, size_t len, const char **out, st
 		text += 3;
 		len -= 3;
 	}
-	if (layout_read(a, text, len, &before, e) < 0)
+	if (layout_read(a, text, len, &before, e) < 0 || check_docs(&before, e) < 0)
 		return -1;
 	put_all(&w);
 	text_end(&w.t);

@@ -2,6 +2,7 @@
 #include "schema/jsonschema.h"
 
 #include "schema/describe.h"
+#include "schema/range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,11 @@ static json_t *bool_schema(void)
 	return json_pack("{s:[b, b, s, s]}", "enum", 1, 0, "true", "false");
 }
 
+static json_t *ref(const char *def)
+{
+	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
+}
+
 /* The parts that rows of one type share; a row refers to them and adds its bounds. */
 static json_t *defs(void)
 {
@@ -46,19 +52,19 @@ static json_t *defs(void)
 	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
 	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
 	json_object_set_new(j, "bool", bool_schema());
+	json_object_set_new(j, "with_variable", pattern_schema("\\$\\{[A-Za-z_]"));
+	json_object_set_new(j, "value", json_pack("{s:[o, {s:s}]}", "anyOf", ref("text"), "type",
+		"object"));
 	json_object_set_new(j, "variable", pattern_schema("^[A-Za-z_][A-Za-z0-9_.-]{0,254}$"));
 	return j;
-}
-
-static json_t *ref(const char *def)
-{
-	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
 }
 
 static json_t *ref_bounded(const char *def, const struct field *f)
 {
 	json_t *j = ref(def);
 
+	if (f->pattern)
+		json_object_set_new(j, "pattern", json_string(f->pattern));
 	if (f->min > 0)
 		json_object_set_new(j, "minLength", json_integer(f->min));
 	/* Bounds are bytes and a schema counts characters: what it lets through is for the parser. */
@@ -73,6 +79,39 @@ static json_t *number_schema(const struct field *f)
 		(json_int_t)f->min, "maximum", (json_int_t)f->max, "pattern", "^(0|[1-9][0-9]*)$");
 }
 
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit sizes[] = {{"KiB", 1024}, {"MiB", 1024 * 1024},
+	{"GiB", 1024 * 1024 * 1024}, {"TiB", 1024ll * 1024 * 1024 * 1024}, {NULL, 0}};
+static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000},
+	{"h", 3600 * 1000}, {NULL, 0}};
+
+/* Bounds of a text with a unit: one range for each unit. That it is a multiple of the step is left
+ * to the parser. */
+static json_t *unit_schema(struct arena *a, const char *def, const struct unit *units,
+	const struct field *f)
+{
+	struct text t = {.a = a};
+	json_t *j = ref(def);
+
+	text_put(&t, "^0*(");
+	for (const struct unit *u = units; u->name; u++) {
+		int64_t lo = f->min / u->factor + (f->min % u->factor != 0);
+
+		if (lo > f->max / u->factor)
+			continue;
+		text_put(&t, t.v[t.n - 1] == '(' ? "" : "|");
+		range_put(&t, (uint64_t)lo, (uint64_t)(f->max / u->factor));
+		text_put(&t, u->name);
+	}
+	text_put(&t, ")$");
+	json_object_set_new(j, "pattern", json_string(text_end(&t)));
+	return j;
+}
+
 static json_t *enum_schema(const struct field *f)
 {
 	json_t *list = json_array();
@@ -82,21 +121,28 @@ static json_t *enum_schema(const struct field *f)
 	return json_pack("{s:o}", "enum", list);
 }
 
+/* Any value may be a text with a variable in it; what comes out of it is for the parser. */
+static json_t *or_variable(json_t *value)
+{
+	return json_pack("{s:[o, o]}", "anyOf", value, ref("with_variable"));
+}
+
 /* A list, or one element without the brackets. */
 static json_t *list_schema(const struct field *f, const char *def)
 {
 	return json_pack("{s:[{s:s, s:o, s:I, s:I}, o]}", "anyOf", "type", "array", "items",
-		ref(def), "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max, ref(def));
+		or_variable(ref(def)), "minItems", (json_int_t)f->min, "maxItems",
+		(json_int_t)f->max, or_variable(ref(def)));
 }
 
 static json_t *env_schema(const struct field *f)
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames",
-		ref("variable"), "additionalProperties", ref("text"), "minProperties",
+		ref("variable"), "additionalProperties", ref(f->type == FIELD_ENV ? "value" : "text"), "minProperties",
 		(json_int_t)f->min, "maxProperties", (json_int_t)f->max);
 }
 
-static json_t *value_schema(const struct field *f)
+static json_t *value_schema(struct arena *a, const struct field *f)
 {
 	switch (f->type) {
 	case FIELD_STRING:
@@ -114,14 +160,15 @@ static json_t *value_schema(const struct field *f)
 	case FIELD_ENUM:
 		return enum_schema(f);
 	case FIELD_SIZE:
-		return ref("size");
+		return unit_schema(a, "size", sizes, f);
 	case FIELD_DURATION:
-		return ref("duration");
+		return unit_schema(a, "duration", times, f);
 	case FIELD_STRV:
 		return list_schema(f, "text");
 	case FIELD_NAMES:
 		return list_schema(f, "name");
 	case FIELD_ENV:
+	case FIELD_LABELS:
 		return env_schema(f);
 	default:
 		return json_object(); /* a type without a rule here: anything, and a test says so */
@@ -142,7 +189,7 @@ static json_t *default_json(const struct field *f)
 
 static json_t *field_schema(struct arena *a, const struct field *f)
 {
-	json_t *j = value_schema(f);
+	json_t *j = field_is_list(f) ? value_schema(a, f) : or_variable(value_schema(a, f));
 	const char *bounds = describe_bounds(a, f);
 
 	json_object_set_new(j, "description",
@@ -195,9 +242,10 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 		if (f->required)
 			json_array_append_new(required, json_string(key));
 	}
-	j = json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0, "properties",
-		properties);
-	if (json_array_size(required))
+	j = json_pack("{s:s, s:b, s:{s:{}}, s:o}", "type", "object", "additionalProperties", 0,
+		"patternProperties", "^x-", "properties", properties);
+	/* The fields of a VM may come from profiles and defaults. */
+	if (json_array_size(required) && noun != &noun_vm)
 		json_object_set(j, "required", required);
 	json_decref(required);
 	return j;
@@ -215,6 +263,20 @@ static json_t *noun_schema(struct arena *a, const struct noun *noun)
 		"additionalProperties", object);
 }
 
+static json_t *defaults_schema(struct arena *a)
+{
+	json_t *properties = json_object();
+
+	for (size_t i = 0; i < noun_count; i++) {
+		json_t *fields = fields_schema(a, nouns[i], "");
+
+		json_object_del(fields, "required");
+		json_object_set_new(properties, nouns[i]->singular, fields);
+	}
+	return json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0,
+		"properties", properties);
+}
+
 json_t *jsonschema(struct arena *a)
 {
 	json_t *properties = json_object();
@@ -223,6 +285,15 @@ json_t *jsonschema(struct arena *a)
 		"description", "Version of the language: 1."));
 	for (size_t i = 0; i < noun_count; i++)
 		json_object_set_new(properties, nouns[i]->key, noun_schema(a, nouns[i]));
+	json_object_set_new(properties, "vars", json_pack("{s:s, s:o, s:{s:[s, s, s, s]}}", "type",
+		"object", "propertyNames", ref("variable"), "additionalProperties", "type",
+		"string", "number", "boolean", "null"));
+	json_object_set_new(properties, "include", json_pack("{s:[{s:s, s:o}, o]}", "anyOf", "type",
+		"array", "items", ref("path"), ref("path")));
+	json_object_set_new(properties, "defaults", defaults_schema(a));
+	json_object_set_new(properties, "profiles", json_pack("{s:s, s:o, s:o}", "type", "object",
+		"propertyNames", ref("name"), "additionalProperties",
+		fields_schema(a, &noun_vm, "")));
 	return json_pack("{s:s, s:s, s:s, s:s, s:[s], s:b, s:{s:{}}, s:o, s:o}", "$schema", DRAFT,
 		"title", "reconcile", "description",
 		"A spec of reconcile: images, kernels and VMs of one host.", "type", "object",

@@ -98,11 +98,13 @@ static void inherit(struct load *l, struct spec_head *head, const struct spec_he
 
 static void check_counts(struct load *l, struct spec_head *head)
 {
+	if (!head->more || !head->more->keys.n)
+		return;
 	for (size_t i = 0; i < head->noun->n_fields; i++) {
 		const struct field *f = &head->noun->fields[i];
 		struct err e = ERR_INIT;
 
-		if (field_is_map(f) && map_of(f, head)->n && field_count(f, head, &e) < 0)
+		if (field_is_map(f) && field_count(f, head, &e) < 0)
 			load_error(l, head->at[i], "%s", e.msg);
 	}
 }
@@ -120,8 +122,7 @@ static void inherit_all(struct load *l, struct vm_spec *vm)
 	}
 	if (l->defaults)
 		inherit(l, &vm->head, l->defaults);
-	if (vm->head.more && vm->head.more->keys.n)
-		check_counts(l, &vm->head);
+	check_counts(l, &vm->head);
 }
 
 /* ---- what is missing ------------------------------------------------------------------------ */

@@ -52,11 +52,11 @@ static int take_fraction(const char **p)
 {
 	int ms = 0, scale = 100;
 
-	(*p)++;
-	if (!isdigit((unsigned char)**p))
-		*p = NULL;
-	for (; *p && isdigit((unsigned char)**p); (*p)++, scale /= 10)
-		ms += (**p - '0') * scale;
+	const char *s = *p + 1;
+
+	*p = isdigit((unsigned char)*s) ? s + strspn(s, "0123456789") : NULL;
+	for (; isdigit((unsigned char)*s); s++, scale /= 10)
+		ms += (*s - '0') * scale;
 	return ms;
 }
 

@@ -33,7 +33,8 @@ struct source *load_text(struct load *l, const char *name, const char *base, con
  * remove every VM. */
 static void check_says_something(struct load *l)
 {
-	struct pos start = {l->sources.n ? l->sources.v[0]->name : NULL, 1, 1};
+	struct pos start = {l->sources.n > l->n_var_files ? l->sources.v[l->n_var_files]->name
+							  : NULL, 1, 1};
 	bool nothing = true;
 	struct diag *d;
 
@@ -189,11 +190,11 @@ int spec_read(struct arena *a, const struct spec_input *in, const char *const *p
 		return err_set(e, ERR_USAGE, "no spec was given");
 	if (vars_from_arguments(&l, e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (files_add(&l, paths[i], e) < 0)
-			return -1;
 	for (size_t i = 0; i < in->n_var_files; i++)
 		if (files_add_vars(&l, in->var_files[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (files_add(&l, paths[i], e) < 0)
 			return -1;
 	return finish(&l, first, errors, out, e);
 }

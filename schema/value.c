@@ -146,26 +146,30 @@ const char *value_print_bool(struct arena *a, const struct field *f, const void 
 	return *(const bool *)at ? "true" : "false";
 }
 
-int value_parse_enum(struct arena *a, const struct field *f, const char *text, void *at,
-	struct err *e)
+static int refuse_word(const struct field *f, const char *text, struct err *e)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	const char *all = "", *near;
 	uint32_t n = 0;
 
-	(void)a;
-	for (; f->choices[n]; n++) {
-		if (!strcmp(f->choices[n], text)) {
-			*(uint32_t *)at = n;
-			return 0;
-		}
+	for (; f->choices[n]; n++)
 		all = arena_printf(&scratch, "%s%s%s", all, n ? ", " : "", f->choices[n]);
-	}
 	err_set(e, ERR_SPEC, "%s is none of %s", SHOW(text), all);
 	near = nearest_name(text, f->choices, n);
-	if (near)
-		err_hint(e, "did you mean %s?", near);
-	return -1;
+	return near ? err_hint(e, "did you mean %s?", near) : -1;
+}
+
+int value_parse_enum(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e)
+{
+	(void)a;
+	for (uint32_t n = 0; f->choices[n]; n++) {
+		if (strcmp(f->choices[n], text) != 0)
+			continue;
+		*(uint32_t *)at = n;
+		return 0;
+	}
+	return refuse_word(f, text, e);
 }
 
 const char *value_print_enum(struct arena *a, const struct field *f, const void *at)

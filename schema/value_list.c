@@ -90,12 +90,19 @@ int value_append(struct arena *a, const struct field *f, struct strv *list, cons
 	return 0;
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* A loop, since strspn(3) makes a table for each call: every variable of every VM is asked. */
 static bool is_key(const char *key)
 {
-	static const char letters[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-";
-
-	return *key && !strchr("0123456789.-", *key) && !key[strspn(key, letters)];
+	if (!is_letter(*key))
+		return false;
+	while (is_letter(*key) || (*key >= '0' && *key <= '9') || *key == '.' || *key == '-')
+		key++;
+	return !*key;
 }
 
 /* Compare "NAME=..." with a name. */

@@ -158,10 +158,20 @@ void vars_declare(struct load *l, struct source *src, const struct yaml_node *ke
 
 /* ---- look-up -------------------------------------------------------------------------------- */
 
+/* The environment is asked once. */
+static const char *env_of(struct load *l, struct var *v)
+{
+	if (!l->in->env || v->env_name)
+		return v->env;
+	v->env_name = arena_printf(l->a, ENV_PREFIX "%s", v->name);
+	v->env = l->in->env(v->env_name);
+	return v->env;
+}
+
 /* The value of a variable, NULL if it has none. */
 static const char *value_of(struct load *l, struct var *v, struct var_trace *t)
 {
-	const char *from_env = NULL, *env_name;
+	const char *from_env;
 
 	v->used = true;
 	t->name = v->name;
@@ -169,10 +179,8 @@ static const char *value_of(struct load *l, struct var *v, struct var_trace *t)
 	t->pos = v->given_at;
 	if (v->given)
 		return v->given;
-	env_name = arena_printf(l->a, ENV_PREFIX "%s", v->name);
-	if (l->in->env)
-		from_env = l->in->env(env_name);
-	t->how = from_env ? env_name : "its default";
+	from_env = env_of(l, v);
+	t->how = from_env ? v->env_name : "its default";
 	t->pos = from_env ? (struct pos){0} : v->declared;
 	return from_env ? from_env : v->dflt;
 }
@@ -209,18 +217,46 @@ bool vars_needed(const struct yaml_node *n)
 	return false;
 }
 
+static bool is_known(struct load *l, const char *text)
+{
+	for (const char *p = strchr(text, '$'); p; p = strchr(p, '$')) {
+		size_t n;
+		const struct var *v;
+
+		if (p[1] != '{') {
+			p += p[1] == '$' ? 2 : 1;
+			continue;
+		}
+		p += 2;
+		n = strspn(p, name_letters);
+		v = map_get(&l->vars.by_name, p, n);
+		if (!v || (!v->given && !v->declared.line))
+			return false;
+	}
+	return true;
+}
+
+bool vars_known(struct load *l, const struct yaml_node *n)
+{
+	if (n->type == YAML_SCALAR)
+		return is_known(l, n->text);
+	for (const struct yaml_node *i = n->child; i; i = i->next)
+		if (!vars_known(l, n->type == YAML_MAP ? i->child : i))
+			return false;
+	return true;
+}
+
 /* A text on its way. */
 struct making {
 	struct load *l;
 	struct source *src;
 	struct yaml_node *node;
-	VEC(char) out;
 };
 
 static void put(struct making *m, const char *p, size_t n)
 {
-	for (size_t i = 0; i < n && m->out.n <= YAML_TEXT_MAX; i++)
-		*vec_push(m->l->a, &m->out) = p[i];
+	for (size_t i = 0; i < n && m->l->vars.text.n <= YAML_TEXT_MAX; i++)
+		*vec_push(m->l->a, &m->l->vars.text) = p[i];
 }
 
 static int wrong_form(struct making *m)
@@ -310,12 +346,29 @@ static int make_text(struct making *m)
 			return -1;
 		p += 2 + n;
 	}
-	if (m->out.n <= YAML_TEXT_MAX)
+	if (m->l->vars.text.n <= YAML_TEXT_MAX)
 		return 0;
 	BIND_ERROR(m->l, m->src, m->node,
 		"with its variables a text of more than %zu bytes, the most that is allowed",
 		YAML_TEXT_MAX);
 	return -1;
+}
+
+static void take_text(struct making *m)
+{
+	struct load *l = m->l;
+	struct yaml_node *n = m->node;
+
+	l->vars.expanded += l->vars.text.n;
+	if (l->vars.expanded > SPEC_BYTES_MAX) {
+		BIND_ERROR(l, m->src, n, "variables make the spec larger than %u MiB, the most "
+			"that is read", (unsigned)(SPEC_BYTES_MAX >> 20));
+		n->bad = true;
+		return;
+	}
+	n->text = arena_dupn(l->a, l->vars.text.v, l->vars.text.n);
+	n->n = (uint32_t)l->vars.text.n;
+	n->plain = false; /* a value that reads "null" or nothing is a text */
 }
 
 static void expand_text(struct load *l, struct source *src, struct yaml_node *n)
@@ -324,23 +377,10 @@ static void expand_text(struct load *l, struct source *src, struct yaml_node *n)
 
 	if (n->bad || !vars_needed(n))
 		return;
-	if (l->vars.expanded > SPEC_BYTES_MAX) {
-		n->bad = true;
-		return;
-	}
-	n->bad = make_text(&m) < 0;
-	if (n->bad)
-		return;
-	l->vars.expanded += m.out.n;
-	if (l->vars.expanded > SPEC_BYTES_MAX) {
-		BIND_ERROR(l, src, n, "variables make the spec larger than %u MiB, the most that "
-			"is read", (unsigned)(SPEC_BYTES_MAX >> 20));
-		n->bad = true;
-		return;
-	}
-	n->text = arena_dupn(l->a, m.out.n ? m.out.v : "", m.out.n);
-	n->n = (uint32_t)m.out.n;
-	n->plain = false; /* a value that reads "null" or nothing is a text */
+	l->vars.text.n = 0;
+	n->bad = l->vars.expanded > SPEC_BYTES_MAX || make_text(&m) < 0;
+	if (!n->bad)
+		take_text(&m);
 }
 
 void vars_expand(struct load *l, struct source *src, struct yaml_node *n)

@@ -26,13 +26,16 @@ struct var {
 	struct pos given_at;  /* line 0: the command line */
 	const char *dflt;     /* under vars; NULL: none */
 	struct pos declared;  /* under vars; line 0: not */
+	const char *env;      /* of the environment, once it was asked; NULL: it has none */
+	const char *env_name;
 	bool used;
 };
 
 struct vars {
 	struct map by_name;
 	VEC(struct var *) all; /* in the order in which they were met */
-	size_t expanded;       /* bytes of all texts that were made */
+	VEC(char) text;        /* the one that is being made */
+	size_t expanded;       /* bytes of all that were made */
 };
 
 /* What one text was made with. */
@@ -53,6 +56,10 @@ void vars_declare(struct load *l, struct source *src, const struct yaml_node *ke
 
 /* Whether any text below the value of key has something to expand. */
 bool vars_needed(const struct yaml_node *n);
+
+/* Whether every variable below n is known by now, so that nothing that is read later can change its
+ * value. Not when a mark is malformed. */
+bool vars_known(struct load *l, const struct yaml_node *n);
 
 /* Put values in place of the marks in every text below n. A text that could not be made is bad. */
 void vars_expand(struct load *l, struct source *src, struct yaml_node *n);

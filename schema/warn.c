@@ -13,22 +13,30 @@
 
 /* ---- used by nobody ------------------------------------------------------------------------- */
 
-static void add_name(struct load *l, struct map *used, const char *name)
+/* Names used. VMs in a row often use the same. */
+struct used {
+	struct map names;
+	const char *last;
+};
+
+static void add_name(struct load *l, struct used *used, const char *name)
 {
-	if (name)
-		map_add(l->a, used, name, strlen(name), (void *)(uintptr_t)name);
+	if (!name || (used->last && !strcmp(used->last, name)))
+		return;
+	map_add(l->a, &used->names, name, strlen(name), (void *)(uintptr_t)name);
+	used->last = name;
 }
 
-static void warn_unused(struct load *l, const struct map *used, const struct spec_head *h)
+static void warn_unused(struct load *l, const struct used *used, const struct spec_head *h)
 {
-	if (!map_get(used, h->name, strlen(h->name)))
+	if (!map_get(&used->names, h->name, strlen(h->name)))
 		load_warn(l, h->pos, "%s %s is used by no VM", h->noun->singular,
 			utf8_quote(l->a, h->name, SHOWN));
 }
 
 static void warn_unused_objects(struct load *l)
 {
-	struct map images = MAP_INIT, kernels = MAP_INIT;
+	struct used images = {0}, kernels = {0};
 
 	vec_each(v, &l->spec->vms) {
 		add_name(l, &images, (*v)->image);

@@ -31,7 +31,7 @@ struct yaml_node {
  * been read: key is the entry, top the key above it. What is below key is gone when entry returns, so
  * that a long file needs no more memory than its longest entry; key and its text stay. */
 struct yaml_sink {
-	void (*entry)(void *arg, const struct yaml_node *top, const struct yaml_node *key);
+	void (*entry)(void *arg, const struct yaml_node *top, struct yaml_node *key);
 	void *arg;
 };
 

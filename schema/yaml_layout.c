@@ -219,6 +219,20 @@ static int run(struct reader *r, yaml_parser_t *parser)
 	return 0;
 }
 
+/* Only plain text: libyaml takes characters for line ends that nobody sees. */
+static int check_text(const char *text, size_t len, struct err *e)
+{
+	for (size_t at = 0; at < len;) {
+		uint32_t cp;
+		size_t n = utf8_decode(text + at, len - at, &cp);
+
+		if (!n || (!utf8_is_plain(cp) && cp != '\n' && cp != '\r' && cp != '\t'))
+			return err_set(e, ERR_SPEC, "byte %zu is not of a plain text", at + 1);
+		at += n;
+	}
+	return 0;
+}
+
 int layout_read(struct arena *a, const char *text, size_t len, struct layout *out, struct err *e)
 {
 	struct reader r = {.a = a, .l = out, .e = e};
@@ -226,6 +240,8 @@ int layout_read(struct arena *a, const char *text, size_t len, struct layout *ou
 	int result;
 
 	*out = (struct layout){.text = text, .len = len};
+	if (check_text(text, len, e) < 0)
+		return -1;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(e, ERR_FAILED, "there is no memory to read the file");
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);

@@ -17,7 +17,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SCRIPTS := $(wildcard tests/*/run)
 LINTS := $(filter-out %.awk %.sh %.h %/run %/exceptions,$(wildcard tests/lint/*))
-BENCHES := $(filter-out %.sh,$(wildcard tests/bench/*))
+BENCHES := $(filter-out %.sh %.c,$(wildcard tests/bench/*))
 LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
 ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
 
@@ -99,7 +99,11 @@ fuzz:
 			tests/fuzz/corpus-$$name || exit 1; \
 	done
 
-bench: all
+$(B)/tests/bench/spec-time: $(B)/tests/bench/spec_time.o $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
+
+bench: all $(B)/tests/bench/spec-time
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench

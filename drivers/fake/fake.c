@@ -69,7 +69,7 @@ static bool any_running(const char *disk)
 {
 	struct fake_thing *vm = fake_find(world, KIND_VM, disk);
 
-	return vm && vm->running;
+	return vm && vm->running && !vm->foreign && !vm->lost;
 }
 
 static bool has_id(enum kind kind, const char *id)
@@ -119,7 +119,8 @@ static void check_start(const struct step *s, const struct fake_thing *t)
 	if (!has_id(KIND_KERNEL, kvs_get(&s->args, "kernel_id")))
 		fake_violate(world, "vm/%s started without its kernel", s->name);
 	for (size_t i = 0; i < FAKE_THINGS; i++)
-		if (world->things[KIND_VM][i].running && world->things[KIND_VM][i].cid == cid)
+		if (world->things[KIND_VM][i].running && !world->things[KIND_VM][i].lost &&
+			world->things[KIND_VM][i].cid == cid)
 			fake_violate(world, "cid %llu twice", (unsigned long long)cid);
 }
 
@@ -257,6 +258,8 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	struct observed *o = &v->observed;
 
 	o->running = t && t->running;
+	if (o->running && !v->record)
+		kvs_setf(h->arena, &o->facts, "cid", "%llu", (unsigned long long)t->cid);
 	if (!vm) {
 		o->seen = t ? SEEN_SAME : SEEN_ABSENT;
 		return;
@@ -275,6 +278,14 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	}
 }
 
+/* An image or kernel that is not the one recorded; with no row, not the one wanted. */
+static bool is_other_content(const struct view *v, enum kind kind, const struct fake_thing *t)
+{
+	const char *id = kvs_get(v->record ? &v->record->facts : &v->resolved, "id");
+
+	return t->altered || (kind <= KIND_KERNEL && id && strcmp(t->id, id) != 0);
+}
+
 static int fake_observe(struct host *h, struct view *views, size_t n, struct err *e)
 {
 	(void)e;
@@ -288,11 +299,13 @@ static int fake_observe(struct host *h, struct view *views, size_t n, struct err
 			v->observed.seen = SEEN_FOREIGN;
 		else if (kind == KIND_VM)
 			observe_vm(h, v, t);
-		else if (t && (t->half || (v->record && kind <= KIND_KERNEL &&
-			kvs_get(&v->record->facts, "id") &&
-			strcmp(t->id, kvs_get(&v->record->facts, "id")))))
+		else if (t && (t->half || is_other_content(v, kind, t)))
 			v->observed = (struct observed){.seen = SEEN_DRIFTED, .cost = CHANGE_REPLACE,
 				.reason = "half made"};
+		else if (kind == KIND_DISK && t && v->object && !v->record && t->size !=
+			((const struct vm_spec *)(const void *)v->object->spec)->disk_size)
+			v->observed = (struct observed){.seen = SEEN_DRIFTED, .cost = CHANGE_REPLACE,
+				.reason = "has another size, and nothing tells whose it is"};
 	}
 	return 0;
 }

@@ -25,6 +25,8 @@ enum fake_mode {
 struct fake_thing {
 	char name[64];
 	bool exists, foreign, half, running;
+	bool altered;            /* somebody changed what is in it */
+	bool lost;               /* its row was lost: nobody can know what it holds */
 	char id[96], shape[160]; /* content; what a VM was started with */
 	uint64_t size, cid;
 	uint32_t starts;
@@ -38,7 +40,7 @@ struct fake_world {
 		uint32_t at;     /* 0: unused; 1 is the first call */
 		enum fake_mode mode;
 	} script[FAKE_SCRIPT];
-	uint32_t births;
+	uint32_t births;         /* disks made so far */
 	uint32_t fired;          /* script entries that came true */
 	char violation[256];     /* the first rule that was broken; empty: none */
 	bool slow_guest;         /* WAIT fails with a timeout */

@@ -17,7 +17,9 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <time.h>
 
+#define LOCK_RETRY_MS 50
 #define DROPPED_MAX 10000   /* messages that are not for us, in one wait */
 #define HELLO_FIRST_MS 1000 /* then twice as long each time */
 #define ERROR_TEXT_MAX 400
@@ -299,6 +301,7 @@ static int take_channel(int dir, int i, int *fd, int *lock, struct err *e)
 int agent_open(const char *run, int64_t timeout_ms, const volatile sig_atomic_t *cancel,
 	struct agent **out, struct err *e)
 {
+	const struct timespec nap = {.tv_nsec = LOCK_RETRY_MS * 1000000L};
 	const int64_t deadline = clock_mono_ms() + timeout_ms;
 	_cleanup_fd_ int dir = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = -1, lock = -1;
@@ -307,13 +310,18 @@ int agent_open(const char *run, int64_t timeout_ms, const volatile sig_atomic_t 
 		return err_set(e, ERR_GUEST, "the VM does not run: no folder %s", run);
 	if (dir < 0)
 		return err_sys(e, errno, "cannot open folder %s", run);
-	for (int i = 0; i < GUEST_AGENT_PORTS; i++) {
-		int r = take_channel(dir, i, &fd, &lock, e);
+	for (;;) {
+		for (int i = 0; i < GUEST_AGENT_PORTS; i++) {
+			int r = take_channel(dir, i, &fd, &lock, e);
 
-		if (r < 0)
-			return -1;
-		if (!r)
-			return attach(fd, lock, deadline, cancel, out, e);
+			if (r < 0)
+				return -1;
+			if (!r)
+				return attach(fd, lock, deadline, cancel, out, e);
+		}
+		if (clock_mono_ms() >= deadline || (cancel && *cancel))
+			break;
+		nanosleep(&nap, NULL); /* whoever has a channel may be done in a moment */
 	}
 	return err_set(e, ERR_LOCKED, "all %d channels to the guest are in use", GUEST_AGENT_PORTS);
 }

@@ -359,13 +359,18 @@ static int remove_kernel(struct host *h, const struct step *step, const char *id
 {
 	const char *folder = arena_printf(h->arena, "kernels/%s", id);
 	const char *mark = mark_path(h, id, step->name);
-	bool used;
+	const char *shared = kvs_get(&step->args, "shared");
+	bool used = false;
 
 	if (tree_remove(h->state_fd, arena_printf(h->arena, "kernels/.%s.tmp", id), e) < 0)
 		return -1;
+	/* Another source may have a kernel of the same name and content: the mark is its too. The
+	 * engine knows of every row, and says so. */
+	if (shared && !strcmp(shared, "1"))
+		return 0;
 	if (unlinkat(h->state_fd, mark, 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "cannot remove %s", mark);
-	if (is_used(h, folder, &used, e) < 0)
+	if (!shared && is_used(h, folder, &used, e) < 0)
 		return -1;
 	return used ? 0 : tree_remove(h->state_fd, folder, e);
 }

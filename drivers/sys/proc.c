@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -375,6 +376,24 @@ int proc_wait_gone(const struct proc_id *id, int timeout_ms, struct err *e)
 	}
 	reap_very(id);
 	return 0;
+}
+
+bool proc_runs(const struct proc_id *id, const char *program)
+{
+	char path[64], exe[PATH_MAX];
+	const char *base;
+	size_t len = strlen(program);
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)id->pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n < 0)
+		return false;
+	exe[n] = '\0';
+	base = strrchr(exe, '/');
+	base = base ? base + 1 : exe;
+	/* The kernel adds " (deleted)" when the file was replaced, as an upgrade does. */
+	return !strncmp(base, program, len) && (!base[len] || base[len] == ' ') && proc_is_alive(id);
 }
 
 /* ---- scan ------------------------------------------------------------------------------- */

@@ -66,6 +66,10 @@ int proc_signal(const struct proc_id *id, int sig, struct err *e);
  * children; a zombie child is reaped on the way. */
 int proc_wait_gone(const struct proc_id *id, int timeout_ms, struct err *e);
 
+/* Whether the very process runs a program file of that base name (proc(5), /proc/PID/exe): unlike
+ * its arguments, a process cannot make that up without being that program. */
+bool proc_runs(const struct proc_id *id, const char *program);
+
 /* Call found for each live process of our uid that has an argument (not argv[0]) for which
  * match(argument) is true, until found returns non-zero. */
 int proc_scan(bool (*match)(const char *arg, void *ctx), int (*found)(const struct proc_id *id,

@@ -4,10 +4,14 @@
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
 
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define EVERY_MS 200
+#define WHATS 8 /* things under way at once */
 
 /* Takes over the value. */
 static int say(const char *key, json_t *value)
@@ -38,22 +42,47 @@ static json_t *text_of(const char *s)
 	return json_string(copy);
 }
 
+/* Whether it is time to say something about what again. */
+static bool is_due(const char *what)
+{
+	static struct said {
+		char what[64];
+		int64_t ms;
+	} last[WHATS];
+	const int64_t now = clock_mono_ms();
+	struct said *oldest = &last[0];
+
+	for (size_t i = 0; i < WHATS; i++) {
+		struct said *s = &last[i];
+
+		if (!strncmp(what, s->what, sizeof(s->what) - 1)) {
+			if (now - s->ms < EVERY_MS)
+				return false;
+			s->ms = now;
+			return true;
+		}
+		if (s->ms < oldest->ms)
+			oldest = s;
+	}
+	oldest->ms = now;
+	snprintf(oldest->what, sizeof(oldest->what), "%s", what);
+	return true;
+}
+
 void report_progress(const char *what, uint64_t done, uint64_t total)
 {
-	static char last[64];
-	static int64_t last_ms;
-	const int64_t now = clock_mono_ms();
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	json_t *j;
 
-	if (!strncmp(what, last, sizeof(last) - 1) && now - last_ms < EVERY_MS)
-		return;
-	last_ms = now;
-	snprintf(last, sizeof(last), "%s", what);
-	j = json_object();
-	json_object_set_new(j, "what", text_of(what));
-	json_object_set_new(j, "done", json_integer((json_int_t)done));
-	json_object_set_new(j, "total", json_integer((json_int_t)total));
-	say("progress", j);
+	pthread_mutex_lock(&lock);
+	if (is_due(what)) {
+		j = json_object();
+		json_object_set_new(j, "what", text_of(what));
+		json_object_set_new(j, "done", json_integer((json_int_t)done));
+		json_object_set_new(j, "total", json_integer((json_int_t)total));
+		say("progress", j);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 int report_result(const json_t *result)

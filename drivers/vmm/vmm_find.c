@@ -30,7 +30,8 @@ static int note_found(const struct proc_id *id, const char *arg, void *ctx)
 	const struct search *s = ctx;
 	const char *vm;
 
-	if (!qemu_is_mark(arg, s->h->instance, &vm))
+	/* Anybody can write our mark on a command line: only a QEMU that carries it is a VM. */
+	if (!qemu_is_mark(arg, s->h->instance, &vm) || !proc_runs(id, "qemu-system-x86_64"))
 		return 0;
 	*vec_push(s->h->arena, s->out) =
 		(struct vmm_found){.vm = arena_dup(s->h->arena, vm), .id = *id};

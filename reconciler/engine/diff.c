@@ -92,6 +92,9 @@ static void compare_fields(struct arena *a, const struct view *v, struct delta *
 		to = field_print(a, f, head);
 		if (from == to || (from && to && !strcmp(from, to)))
 			continue;
+		/* A row from before there was this field means its default. */
+		if (!from && to && f->dflt && !strcmp(to, f->dflt))
+			continue;
 		r = add_reason(a, c, field_cost(f, from, to));
 		r->field = f->path;
 		r->from = from;
@@ -257,6 +260,11 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 		out->verdict = VERDICT_CONFLICT;
 		add_reason(a, out, CHANGE_NONE)->text = arena_printf(a,
 			"belongs to source %s; delete it there first, or give --source", v->record->source);
+		return;
+	}
+	if (v->unresolved) {
+		out->verdict = VERDICT_CONFLICT;
+		add_reason(a, out, CHANGE_NONE)->text = v->unresolved;
 		return;
 	}
 	if (v->object && v->drift == DRIFT_HOLD) {

@@ -2,6 +2,7 @@
 #include "reconciler/engine/exec.h"
 
 #include "reconciler/engine/handles.h"
+#include "reconciler/engine/history.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
@@ -28,6 +29,7 @@ struct run {
 	int64_t *intents;          /* per step */
 	bool *began;               /* per step: the driver was asked to do it */
 	VEC(struct outcome) outcomes;
+	struct history history;
 };
 
 static const struct view *view_of(const struct run *r, uint32_t i)
@@ -183,8 +185,10 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 		set_state(r, s->view, RECORD_MAKING, rec->reason);
 		return;
 	}
-	if (s->step.op == STEP_START) /* what an earlier process was is over */
+	if (s->step.op == STEP_START) { /* what an earlier process was is over */
 		drop_process_facts(r, s->view);
+		kvs_set(r->a, &rec->facts, "ready", "no");
+	}
 	apply_spec(r, s->view);
 	kvs_merge(r->a, &rec->facts, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
@@ -255,6 +259,9 @@ static int write_rows(struct run *r, struct err *e)
 	for (uint32_t i = 0; i < r->x->plan->views->n; i++) {
 		const struct record *rec = &r->records[i];
 
+		if (r->forget[i] || r->touched[i])
+			history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec,
+				r->forget[i]);
 		if (r->forget[i]) {
 			if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
 				return -1;
@@ -298,6 +305,8 @@ static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *
 		if (store_intent(r->x->store, r->x->pass, &step_at(r, i)->step, &r->intents[i], e) < 0)
 			return -1;
 		mark_intent(r, step_at(r, i));
+		history_step(&r->history, view_of(r, step_at(r, i)->view), &step_at(r, i)->step, "began",
+			NULL);
 	}
 	return 0;
 }
@@ -311,7 +320,7 @@ static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct 
 		return -1;
 	if ((first && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
-		write_rows(r, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
+		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
 		store_rollback(store);
 		return -1;
 	}
@@ -322,6 +331,9 @@ static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct 
 
 static void note_outcome(struct run *r, uint32_t i, const char *state, const char *error)
 {
+	const struct plan_step *s = step_at(r, i);
+
+	history_step(&r->history, view_of(r, s->view), &s->step, state, error);
 	*vec_push(r->a, &r->outcomes) = (struct outcome){
 		.intent = r->intents[i],
 		.state = state,
@@ -380,6 +392,8 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 		r->x->skipped++;
 		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
 			step_op_name(on->op), kind_name(on->kind), on->name);
+		history_step(&r->history, view_of(r, step_at(r, n->from)->view),
+			&step_at(r, n->from)->step, "skipped", res->err.msg);
 		blame_vm(r, step_at(r, n->from), res->err.msg);
 	}
 }
@@ -407,7 +421,8 @@ static int write_handles(struct run *r, const char *vm, struct err *e)
  * after a deletion: there must be nothing left. */
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 {
-	bool of_vm = s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP);
+	bool of_vm = (s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP)) ||
+		(s->step.kind == KIND_GUEST && s->step.op == STEP_WAIT);
 	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
 
 	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
@@ -415,10 +430,22 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 	return 0;
 }
 
-/* Stopping was all that the spec asked for: the row is as it should be. */
+/* Stopping was all that the spec asked for: the row is as it should be, with the content that it
+ * would be started with by now. */
 static void stopped_as_asked(struct run *r, uint32_t view)
 {
 	apply_spec(r, view);
+	kvs_merge(r->a, &r->records[view].facts, r->x->plan->facts[view]);
+	drop_process_facts(r, view);
+	set_made(r, view);
+}
+
+/* Also of a VM that runs since an earlier pass, whose wait was all that was left to do. */
+static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
+{
+	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
+	if (verdict == VERDICT_LIVE)
+		apply_spec(r, view);
 	set_made(r, view);
 }
 
@@ -432,8 +459,11 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		r->touched[s->view] = true;
 		return;
 	}
-	if (s->step.kind == KIND_GUEST)
+	if (s->step.kind == KIND_GUEST) {
+		if (s->step.op == STEP_WAIT)
+			became_ready(r, s->view, verdict);
 		return;
+	}
 	if (s->step.op == STEP_STOP)
 		drop_process_facts(r, s->view);
 	if (s->step.op == STEP_UPDATE) {
@@ -544,6 +574,8 @@ static void step_failed(struct run *r, uint32_t i)
 	}
 	res->state = STEP_FAILED;
 	r->x->failed++;
+	if (res->err.kind == ERR_CONFLICT) /* it made nothing; what is there is not its own */
+		r->began[i] = false;
 	if (s->step.op == STEP_CREATE || s->step.op == STEP_START) {
 		undo_change(r, i);
 	} else {
@@ -630,6 +662,8 @@ int exec_run(struct exec *x, struct err *e)
 	r.steps = arena_array(a, steps, sizeof(*r.steps));
 	for (uint32_t i = 0; i < x->plan->steps.n; i++)
 		r.steps[i] = x->plan->steps.v[i];
+	history_init(&r.history, a, x->plan, x->pass, x->source);
+	history_decisions(&r.history, x->interrupted);
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {

@@ -28,7 +28,8 @@ struct exec {
 	struct store *store;
 	const struct plan *plan;
 	const char *source;  /* whose spec this is */
-	const char *pass;    /* operation id, in the journal and in log lines */
+	const char *pass;    /* operation id, in the journal, in history and in log lines */
+	const struct intents *interrupted; /* steps of earlier passes that did not end */
 
 	/* Told when a step begins (result NULL) and when it has ended. May be NULL. */
 	void (*on_step)(void *arg, const struct plan_step *step, const struct step_result *result);

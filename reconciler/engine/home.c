@@ -86,6 +86,8 @@ static int open_folder(struct arena *a, const char **path, bool write, int *fd, 
 {
 	char real[PATH_MAX];
 
+	if (write)
+		umask(077); /* state is its owner's alone, the database too */
 	if (write && dir_make(AT_FDCWD, *path, 0700, e) < 0)
 		return -1;
 	*fd = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

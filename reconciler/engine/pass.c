@@ -3,8 +3,11 @@
 
 #include "reconciler/engine/drift.h"
 #include "reconciler/engine/handles.h"
+#include "reconciler/engine/history.h"
+#include "reconciler/engine/recall.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
+#include "schema/field.h"
 #include "schema/spec.h"
 
 #include <stdio.h>
@@ -14,7 +17,17 @@
 
 /* ---- load --------------------------------------------------------------------------------- */
 
-/* handles.json is written before SQLite: what it says about the process is newer. */
+/* handles.json is written before SQLite: what it says about the process is newer. Nothing else in it
+ * is: of a VM that died, it may be older than what was decided about the VM since. */
+static void believe_process(struct pass *p, struct record *r, const struct kvs *facts)
+{
+	static const char *const newer[] = {"pid", "start", "boot_id", "nonce", "accel"};
+
+	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+		if (kvs_get(facts, newer[i]))
+			kvs_set(p->a, &r->facts, newer[i], kvs_get(facts, newer[i]));
+}
+
 static void load_handles(struct pass *p, struct record *r)
 {
 	struct handles handles;
@@ -22,7 +35,7 @@ static void load_handles(struct pass *p, struct record *r)
 
 	if (handles_read(p->a, p->home.host.state_fd, p->home.host.instance, r->name, &handles,
 		    &why) == 0) {
-		kvs_merge(p->a, &r->facts, &handles.facts);
+		believe_process(p, r, &handles.facts);
 		return;
 	}
 	if (why)
@@ -112,27 +125,62 @@ static void make_views(struct pass *p)
 	}
 }
 
-/* ---- look --------------------------------------------------------------------------------- */
-
-static void add_place(const struct object *o, struct err *e)
+/* Each record with the object that it was made by: what was last applied is what is wanted. */
+static void recall_views(struct pass *p)
 {
-	if (!e->file[0])
-		err_at(e, o->spec->pos.file, o->spec->pos.line, o->spec->pos.col);
-	err_wrap(e, "%s/%s", kind_name(o->kind), o->name);
+	vec_each(r, &p->records) {
+		const struct record *vm = NULL;
+
+		if (!is_in_scope(p, r))
+			continue;
+		vec_each(other, &p->records)
+			if (r->kind == KIND_DISK && other->kind == KIND_VM && !strcmp(r->name, other->name))
+				vm = other;
+		*vec_push(p->a, &p->views) = (struct view){
+			.object = recall_object(p->a, r, vm),
+			.record = r,
+		};
+	}
 }
 
+/* ---- look --------------------------------------------------------------------------------- */
+
+/* It was made, and the spec asks for the same as then: its own copy serves. */
+static bool is_as_applied(const struct view *v)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct kvs fields = {0};
+
+	if (!v->record || v->record->state != RECORD_MADE)
+		return false;
+	field_values(&a, v->object->spec->noun, v->object->spec, v->object->kind, &fields);
+	return kvs_equal(&fields, &v->record->fields);
+}
+
+/* An image or kernel whose content cannot be found out holds back what needs it; the rest of the spec
+ * can still be done. */
 static int resolve(struct pass *p, struct err *e)
 {
 	vec_each(v, &p->views) {
 		const struct driver *d = driver_for(v->object ? v->object->kind : v->record->kind);
+		struct err why = ERR_INIT;
 
-		if (!v->object || !d->resolve)
+		if (!v->object || !d->resolve ||
+			d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
+				&v->resolved, &why) == 0)
 			continue;
-		if (d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record, &v->resolved,
-			    e) < 0) {
-			add_place(v->object, e);
+		if (why.kind == ERR_CANCELLED) {
+			*e = why;
 			return -1;
 		}
+		v->resolved = (struct kvs){0};
+		if (is_as_applied(v)) {
+			log_warn("using what was made before", "object=%s/%s why=\"%s\"",
+				kind_name(v->object->kind), v->object->name, why.msg);
+			continue;
+		}
+		v->unresolved = why.hint[0] ? arena_printf(p->a, "%s; %s", why.msg, why.hint)
+					    : arena_dup(p->a, why.msg);
 	}
 	return 0;
 }
@@ -199,6 +247,7 @@ void pass_init(struct pass *p)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
+	log_operation(p->id);
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
 }
 
@@ -213,11 +262,16 @@ int pass_look(struct pass *p, struct err *e)
 		spec_expand(p->a, p->spec, &p->objects);
 	if (p->objects.n)
 		qsort(p->objects.v, p->objects.n, sizeof(*p->objects.v), compare_objects);
-	make_views(p);
-	if (resolve(p, e) < 0 || observe(p, e) < 0)
+	if (p->recall)
+		recall_views(p);
+	else
+		make_views(p);
+	if ((!p->recall && resolve(p, e) < 0) || observe(p, e) < 0)
 		return -1;
 	vec_each(v, &p->views)
 		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
+	if (p->recall)
+		return 0;
 	if (p->interrupted.n && pass_scan(p, e) < 0)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
@@ -231,6 +285,7 @@ int pass_act(struct pass *p, struct err *e)
 	p->exec.plan = &p->plan;
 	p->exec.source = p->source ? p->source : "";
 	p->exec.pass = p->id;
+	p->exec.interrupted = &p->interrupted;
 	return exec_run(&p->exec, e);
 }
 
@@ -265,13 +320,27 @@ static int write_lost_handles(struct pass *p, struct err *e)
 	return 0;
 }
 
+static int note_history(struct pass *p, bool *begun, struct err *e)
+{
+	struct history h;
+
+	history_init(&h, p->a, &p->plan, p->id, p->source ? p->source : "");
+	if (history_notices(&h, p->store, e) < 0)
+		return -1;
+	if (!h.pending.n)
+		return 0;
+	if (!*begun && store_begin(p->store, e) < 0)
+		return -1;
+	*begun = true;
+	return history_write(&h, p->store, e);
+}
+
 int pass_note(struct pass *p, struct err *e)
 {
 	bool begun = false;
 
 	if (write_lost_handles(p, e) < 0)
 		return -1;
-
 	for (size_t i = 0; i < p->views.n; i++) {
 		const struct view *v = &p->views.v[i];
 		struct record r;
@@ -289,11 +358,16 @@ int pass_note(struct pass *p, struct err *e)
 			return -1;
 		}
 	}
+	if (note_history(p, &begun, e) < 0) {
+		store_rollback(p->store);
+		return -1;
+	}
 	return begun ? store_commit(p->store, e) : 0;
 }
 
 void pass_close(struct pass *p)
 {
+	log_operation(NULL);
 	store_close(p->store);
 	p->store = NULL;
 	home_close(&p->home);

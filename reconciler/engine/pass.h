@@ -18,6 +18,7 @@ struct pass {
 	const char *source;          /* whose spec this is; NULL: objects of every source */
 	const char *const *only;     /* restrict to these VMs, "vm/web"; NULL: all */
 	size_t n_only;
+	bool recall;                 /* without a spec: look at what was last applied, plan nothing */
 	bool write;                  /* take the lock and open state for writing */
 	bool no_prune;               /* leave alone what the spec no longer names */
 	bool refresh;                /* ask again what a tag means, instead of believing the record */
@@ -54,8 +55,9 @@ int pass_scan(struct pass *p, struct err *e);
 int pass_act(struct pass *p, struct err *e);
 
 /* Note what resolve found where nothing else has to be done: the stamp of a file that was touched
- * but has the same content (without it every later pass would read the file again), and each
- * handles.json that was lost. One commit, or none when there is nothing to note. */
+ * but has the same content (without it every later pass would read the file again), each handles.json
+ * that was lost, and in history conflicts and drift that is left alone, when they are new. One commit,
+ * or none when there is nothing to note. */
 int pass_note(struct pass *p, struct err *e);
 
 void pass_close(struct pass *p);

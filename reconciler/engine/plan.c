@@ -83,6 +83,11 @@ bool planner_is_made_anew(const struct delta *d)
 		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
 }
 
+static bool wants_to_run(const struct delta *d)
+{
+	return ((const struct vm_spec *)(const void *)d->view->object->spec)->running;
+}
+
 /* A VM whose disk is changed has to be off meanwhile; what needs something that cannot be had
  * cannot be had either. */
 static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, const struct delta *on)
@@ -94,10 +99,10 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	if (on->verdict == VERDICT_CONFLICT)
 		diff_block(p->a, self, arena_printf(p->a, "%s/%s is in conflict", kind_name(d->kind),
 			d->name), d->pos);
-	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self))
+	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self) && wants_to_run(self))
 		diff_block(p->a, self, arena_printf(p->a, "disk/%s: %s, and drift: %s leaves it so",
 			d->name, on->left, drift_name(on->drift)), d->pos);
-	else if (d->kind == KIND_DISK && changes && self->view->record)
+	else if (d->kind == KIND_DISK && changes && (self->view->record || self->view->observed.running))
 		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
 			kind_name(d->kind), d->name), d->pos);
 }
@@ -113,6 +118,28 @@ static void raise_dependents(struct planner *p, uint32_t i)
 
 		if (on != NO_STEP)
 			raise_for_dep(p, i, d, &p->plan->deltas[on]);
+	}
+}
+
+bool planner_is_waited_for(const struct view *v)
+{
+	const char *ready = v->record ? kvs_get(&v->record->facts, "ready") : NULL;
+
+	return v->object && v->object->kind == KIND_VM && vm_of(v)->running && v->observed.running &&
+		ready && !strcmp(ready, "no");
+}
+
+/* A wait that timed out, or was interrupted, is not done. */
+static void raise_waits(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		struct delta *d = &p->plan->deltas[i];
+
+		if (planner_is_waited_for(v) && (d->verdict == VERDICT_NONE ||
+			d->verdict == VERDICT_LIVE || d->verdict == VERDICT_ADOPT))
+			diff_raise(p->a, d, CHANGE_LIVE, "its agent has not answered yet",
+				v->object->spec->pos);
 	}
 }
 
@@ -167,6 +194,21 @@ static void block_waiting(struct planner *p)
 	}
 }
 
+/* A VM that is blocked runs on, so nothing may be done to the disk under it. */
+static void block_disks(struct planner *p)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct delta *vm = &p->plan->deltas[i];
+		uint32_t disk = vm->kind == KIND_VM ? planner_find(p, KIND_DISK, vm->name) : NO_STEP;
+
+		if (disk == NO_STEP || p->plan->deltas[disk].verdict == VERDICT_CONFLICT)
+			continue;
+		if (vm->verdict == VERDICT_CONFLICT && p->views->v[i].observed.running)
+			diff_block(p->a, &p->plan->deltas[disk], arena_printf(p->a,
+				"vm/%s runs on it and is in conflict", vm->name), (struct pos){0});
+	}
+}
+
 static void count_deltas(struct planner *p)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -207,8 +249,8 @@ static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 			vm->vsock_cid, holder), field_pos(&vm->head, "vsock.cid"));
 }
 
-/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost): a
- * VM that gets any must not be given one of them. */
+/* Fixed ids first, then those that VMs run with although no lease says so (the database was lost, or
+ * this row of it): a VM that gets any must not be given one of them. */
 static void reserve_cids(struct planner *p)
 {
 	for (int fixed = 1; fixed >= 0; fixed--)
@@ -222,7 +264,8 @@ static void reserve_cids(struct planner *p)
 				(vm_of(v)->vsock_cid != 0) != fixed)
 				continue;
 			owner = arena_printf(p->a, "vm/%s", v->object->name);
-			runs_with = kvs_u64(&v->observed.facts, "cid", 0);
+			runs_with = kvs_u64(&v->observed.facts, "cid",
+				v->record ? kvs_u64(&v->record->facts, "cid", 0) : 0);
 			if (fixed)
 				reserve_fixed_cid(p, i, owner);
 			else if (runs_with && !lease_of(&p->leases, PLAN_CID_POOL, owner) &&
@@ -338,9 +381,11 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 	vec_each(l, leases)
 		*vec_push(a, &p.leases) = *l;
 	make_deltas(&p, source);
+	raise_waits(&p);
 	plan_guard(&p);
 	reserve_cids(&p);
 	block_waiting(&p);
+	block_disks(&p);
 	count_deltas(&p);
 	if (predict_facts(&p, e) < 0)
 		return -1;

@@ -99,6 +99,8 @@ static void plan_content(struct planner *p, uint32_t i)
 	}
 	s = add_step(p, i, CREATE, STEP_CREATE, d->kind);
 	kvs_copy(p->a, &s->args, p->plan->facts[i]);
+	/* Undoing it must not take away a file that another object has from before. */
+	kvs_set(p->a, &s->args, "shared", is_shared(p, i, p->plan->facts[i]) ? "1" : "0");
 	if (old) {
 		kvs_set(p->a, &s->args, "old", old);
 		add_prune(p, i, old);
@@ -112,9 +114,9 @@ static void plan_disk(struct planner *p, uint32_t i)
 	struct step *s;
 
 	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET ||
-		(d->verdict == VERDICT_REPLACE && r)) {
+		d->verdict == VERDICT_REPLACE) {
 		s = add_step(p, i, DELETE, STEP_DELETE, KIND_DISK);
-		delete_args(p, i, &r->facts, s);
+		delete_args(p, i, r ? &r->facts : p->plan->facts[i], s);
 	}
 	if (d->verdict == VERDICT_RESTART) {
 		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_DISK);
@@ -132,13 +134,26 @@ static void plan_disk(struct planner *p, uint32_t i)
 static void running_args(struct planner *p, uint32_t i, struct step *s)
 {
 	const struct view *v = &p->views->v[i];
+	const char *text;
+	uint64_t ms;
 
 	if (v->record)
 		kvs_copy(p->a, &s->args, &v->record->facts);
 	kvs_merge(p->a, &s->args, &v->observed.facts);
+	text = v->record ? kvs_get(&v->record->fields, "stop_timeout") : NULL;
 	if (v->object)
 		kvs_setf(p->a, &s->args, "stop_timeout_ms", "%llu",
 			(unsigned long long)vm_of(v)->stop_timeout_ms);
+	else if (text && duration_parse(text, &ms, NULL) == 0)
+		kvs_setf(p->a, &s->args, "stop_timeout_ms", "%llu", (unsigned long long)ms);
+}
+
+static void add_wait(struct planner *p, uint32_t i)
+{
+	struct step *s = add_step(p, i, WAIT, STEP_WAIT, KIND_GUEST);
+
+	kvs_setf(p->a, &s->args, "ready_timeout_ms", "%llu",
+		(unsigned long long)vm_of(&p->views->v[i])->ready_timeout_ms);
 }
 
 static void plan_vm(struct planner *p, uint32_t i)
@@ -147,8 +162,11 @@ static void plan_vm(struct planner *p, uint32_t i)
 	bool remove = d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET;
 	struct step *s;
 
-	if (!remove && !planner_is_made_anew(d))
+	if (!remove && !planner_is_made_anew(d)) {
+		if (d->verdict == VERDICT_LIVE && planner_is_waited_for(d->view))
+			add_wait(p, i);
 		return;
+	}
 	if (d->view->observed.running) {
 		running_args(p, i, add_step(p, i, GUEST_STOP, STEP_STOP, KIND_GUEST));
 		running_args(p, i, add_step(p, i, STOP, STEP_STOP, KIND_VM));
@@ -161,9 +179,7 @@ static void plan_vm(struct planner *p, uint32_t i)
 		return;
 	s = add_step(p, i, START, STEP_START, KIND_VM);
 	kvs_copy(p->a, &s->args, p->plan->facts[i]);
-	s = add_step(p, i, WAIT, STEP_WAIT, KIND_GUEST);
-	kvs_setf(p->a, &s->args, "ready_timeout_ms", "%llu",
-		(unsigned long long)vm_of(d->view)->ready_timeout_ms);
+	add_wait(p, i);
 }
 
 void plan_steps(struct planner *p)

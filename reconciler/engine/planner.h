@@ -41,6 +41,9 @@ uint32_t planner_find(const struct planner *p, enum kind kind, const char *name)
 /* Whether the delta ends in a making or starting of the object. */
 bool planner_is_made_anew(const struct delta *d);
 
+/* Whether the VM runs as wanted and nobody has heard its agent since it was started. */
+bool planner_is_waited_for(const struct view *v);
+
 /* Hold back what would delete a protected VM or throw its disk away, and what that would need. */
 void plan_guard(struct planner *p);
 

@@ -125,8 +125,8 @@ struct event_query {
 	size_t limit;      /* at most so many */
 };
 
-/* Add one event; in the caller's transaction. ev->seq is not read. */
-int store_event_add(struct store *s, const struct event *ev, struct err *e);
+/* Add events; in the caller's transaction. Their seq is not read. */
+int store_event_add(struct store *s, const struct events *add, struct err *e);
 
 /* The events asked for, appended to out. */
 int store_event_list(struct store *s, struct arena *a, const struct event_query *q,

@@ -51,25 +51,33 @@ static int first_int(struct store *s, sqlite3_stmt *st, int64_t def, int64_t *ou
 
 /* ---- add ---------------------------------------------------------------------------------- */
 
-int store_event_add(struct store *s, const struct event *ev, struct err *e)
+static int add_one(struct store *s, sqlite3_stmt *st, const struct event *ev, struct err *e)
 {
-	_cleanup_stmt_ sqlite3_stmt *st = NULL;
-
-	if (prepare(s, "INSERT INTO event (time_ms, pass, kind, name, source, what, state, detail,"
-		       " place, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &st, e) < 0)
-		return -1;
+	sqlite3_reset(st);
 	sqlite3_bind_int64(st, 1, ev->time_ms);
 	bind_text(st, 2, ev->pass);
 	bind_text(st, 3, kind_name(ev->kind));
 	bind_text(st, 4, ev->name);
 	bind_text(st, 5, ev->source);
 	bind_text(st, 6, ev->what);
-	if (ev->state)
-		bind_text(st, 7, ev->state);
+	bind_text(st, 7, ev->state); /* NULL binds as NULL */
 	bind_text(st, 8, ev->detail ? ev->detail : "{}");
 	bind_text(st, 9, ev->place ? ev->place : "");
 	sqlite3_bind_int64(st, 10, ev->uid);
 	return step_done(s, st, e);
+}
+
+int store_event_add(struct store *s, const struct events *add, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "INSERT INTO event (time_ms, pass, kind, name, source, what, state, detail,"
+		       " place, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &st, e) < 0)
+		return -1;
+	vec_each(ev, add)
+		if (add_one(s, st, ev, e) < 0)
+			return -1;
+	return 0;
 }
 
 /* ---- read --------------------------------------------------------------------------------- */
@@ -155,6 +163,8 @@ struct walk {
 	int64_t seq;            /* the time asked for */
 };
 
+/* The seq in the first statement is what makes it a seek: SQLite starts at the rows that are equal to
+ * what it compares with and steps over them, and no event has the number 0. */
 static int walk_open(struct walk *w, int64_t at_ms, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
@@ -166,7 +176,7 @@ static int walk_open(struct walk *w, int64_t at_ms, struct err *e)
 	if (first_int(w->s, st, 0, &w->seq, e) < 0)
 		return -1;
 	if (prepare(w->s, "SELECT " COLUMNS " FROM event WHERE state IS NOT NULL AND"
-			  " (kind, name, source) < (?, ?, ?)"
+			  " (kind, name, source, seq) < (?, ?, ?, 0)"
 			  " ORDER BY kind DESC, name DESC, source DESC, seq DESC LIMIT 1",
 		    &w->newest, e) < 0)
 		return -1;

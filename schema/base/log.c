@@ -20,6 +20,11 @@ void log_setup(const struct log_config *c)
 	config = *c;
 }
 
+void log_operation(const char *op_id)
+{
+	config.op_id = op_id;
+}
+
 static void write_json(enum log_level level, const char *msg, const char *rest)
 {
 	char now[CLOCK_TEXT_MAX];

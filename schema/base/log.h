@@ -21,6 +21,9 @@ struct log_config {
 /* Replace the configuration; the strings must stay valid. */
 void log_setup(const struct log_config *c);
 
+/* The operation id of the lines from now on; stays borrowed until it is replaced. NULL: none. */
+void log_operation(const char *op_id);
+
 /* One line. fmt, if not NULL, gives further key=value pairs. errno is kept. */
 void log_line(enum log_level level, const char *msg, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

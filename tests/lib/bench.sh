@@ -15,17 +15,17 @@ median() {
 }
 
 # cpu_ms COMMAND...: user and system time of the command and its children, in milliseconds. What it
-# prints goes to standard error.
+# prints is thrown away.
 cpu_ms() {
 	local TIMEFORMAT='%U %S' out
-	out=$({ time "$@" >&2 2>/dev/null; } 2>&1) || return
+	out=$({ time "$@" >/dev/null 2>&1; } 2>&1) || return
 	awk '{ print ($1 + $2) * 1000 }' <<<"$out"
 }
 
 # wall_ms COMMAND...: real time, in milliseconds.
 wall_ms() {
 	local TIMEFORMAT='%R' out
-	out=$({ time "$@" >&2 2>/dev/null; } 2>&1) || return
+	out=$({ time "$@" >/dev/null 2>&1; } 2>&1) || return
 	awk '{ print $1 * 1000 }' <<<"$out"
 }
 

@@ -208,14 +208,32 @@ static void every_field_costs_what_its_row_says(void **state)
 			continue;
 		make(&f, WEB, row->feeds);
 		now = field_print(&f.a, row, f.view.object->spec);
-		kvs_set(&f.a, &f.record.fields, row->path, now ? NULL : "something");
+		kvs_set(&f.a, &f.record.fields, row->path, "something");
 		d = diff(&f);
 		assert_int_equal(d.reasons.n, 1);
-		assert_reason(&d, 0, row->path, now ? NULL : "something", now, row->change);
+		assert_reason(&d, 0, row->path, "something", now, row->change);
 		assert_true(d.reasons.v[0].pos.line > 0);
 		assert_int_equal(d.cost, row->change);
 		arena_free(&f.a);
 	}
+}
+
+/* A row from before a field was there means its default; anything else is a change. */
+static void a_field_that_the_row_lacks(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	make(&f, WEB, KIND_VM);
+	for (size_t i = 0; i < noun_vm.n_fields; i++)
+		if (noun_vm.fields[i].feeds == KIND_VM && noun_vm.fields[i].dflt &&
+			!strcmp(field_print(&f.a, &noun_vm.fields[i], f.view.object->spec),
+				noun_vm.fields[i].dflt))
+			kvs_set(&f.a, &f.record.fields, noun_vm.fields[i].path, NULL);
+	assert_int_equal(diff(&f).reasons.n, 0);
+	kvs_set(&f.a, &f.record.fields, "memory", NULL); /* 128MiB, which is not the default */
+	assert_int_equal(diff(&f).reasons.n, 1);
+	arena_free(&f.a);
 }
 
 static void the_highest_cost_decides(void **state)
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(the_document_tells_the_truth),
 		cmocka_unit_test(every_field_costs_what_its_row_says),
+		cmocka_unit_test(a_field_that_the_row_lacks),
 		cmocka_unit_test(the_highest_cost_decides),
 		cmocka_unit_test(disks_grow_and_never_shrink_unasked),
 		cmocka_unit_test(content_is_compared_by_identity),

@@ -310,7 +310,7 @@ struct noted {
 	const char *text;
 };
 
-static void note(void *arg, const struct yaml_node *top, const struct yaml_node *key)
+static void note(void *arg, const struct yaml_node *top, struct yaml_node *key)
 {
 	struct noted *s = arg;
 

@@ -31,7 +31,11 @@ int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e)
 	if (dir_make(AT_FDCWD, path, 0700, e) < 0)
 		return -1;
 	*dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *dir_fd < 0 ? err_sys(e, errno, "cannot open the cache %s", path) : 0;
+	if (*dir_fd < 0)
+		return err_sys(e, errno, "cannot open the cache %s", path);
+	if (flock(*dir_fd, LOCK_SH) < 0)
+		return err_sys(e, errno, "cannot lock the cache %s", path);
+	return 0;
 }
 
 /* 1: there is none. */
@@ -144,7 +148,9 @@ static int download_run(struct blobs *b, struct download *d, const char *tmp, st
 		unlinkat(b->dir_fd, tmp, 0); /* nothing to go on with */
 	if (rc)
 		return -1;
-	if (fsync(d->fd) < 0 || renameat(b->dir_fd, tmp, b->dir_fd, ref_hex(d->blob->digest)) < 0)
+	/* No fsync: a blob is verified before each use, and one that a power cut has spoilt is fetched
+	 * again. */
+	if (renameat(b->dir_fd, tmp, b->dir_fd, ref_hex(d->blob->digest)) < 0)
 		return err_sys(e, errno, "cannot keep blob %s", d->blob->digest);
 	return 0;
 }
@@ -212,8 +218,12 @@ int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, 
 		return -1;
 	if (rc > 0 && b->layout)
 		return err_set(e, ERR_CONTENT, "blob %s is missing", d->digest);
-	if (!rc && verify(fd, d, e) == 0)
+	if (!rc && verify(fd, d, e) == 0) {
+		if (!b->layout) /* for cache.h; if it cannot be noted, the blob is removed a bit earlier */
+			futimens(fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW},
+				{.tv_nsec = UTIME_OMIT}});
 		return 0;
+	}
 	if (b->layout)
 		return -1;
 	/* A cached blob that is not what it is called is fetched anew. */

@@ -16,7 +16,8 @@ struct blobs {
 	struct registry *registry; /* NULL with a layout */
 };
 
-/* The folder of the cache, made if need be. */
+/* The folder of the cache, made if need be. Until it is closed nobody removes what is in it
+ * (drivers/image/cache.h). */
 int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e);
 
 /* Make sure that the blob is there and is what its digest says. what names it in progress lines. */

@@ -21,6 +21,7 @@ struct blocks {
 	uint64_t next;    /* the first block that was never handed out */
 	uint64_t end;     /* no block from here on */
 	uint64_t written; /* bytes */
+	uint64_t started; /* everything before this byte was told to go to the disk */
 	uint8_t *buf;     /* writes that follow each other go out as one */
 	size_t fill;
 	uint64_t at;      /* byte in the file where buf belongs */
@@ -38,6 +39,9 @@ int blocks_take_run(struct blocks *b, uint32_t n, uint32_t *start, struct err *e
 
 /* n blocks from data to block. */
 int blocks_write(struct blocks *b, uint32_t block, const void *data, uint32_t n, struct err *e);
+
+/* Make a hole of n blocks that were written and flushed. */
+int blocks_forget(struct blocks *b, uint32_t block, uint32_t n, struct err *e);
 
 int blocks_flush(struct blocks *b, struct err *e);
 

@@ -3,14 +3,15 @@
 
 #include "schema/base/arena.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PIECE (64u << 10)
 
-void content_init(struct content *c, struct ext4 *x)
+void content_init(struct content *c, struct blocks *blocks)
 {
-	*c = (struct content){.x = x};
+	*c = (struct content){.blocks = blocks};
 	c->buf = xmalloc(PIECE);
 	memset(c->buf, 0, PIECE);
 }
@@ -22,10 +23,9 @@ void content_fini(struct content *c)
 	extents_free(&c->extents);
 }
 
-void content_begin(struct content *c, uint32_t inode)
+void content_begin(struct content *c, uint64_t size)
 {
-	c->inode = inode;
-	c->size = merge_inode(c->x->tree, inode)->size;
+	c->size = size;
 	c->at = c->end = 0;
 	extents_reset(&c->extents);
 }
@@ -36,22 +36,34 @@ static bool is_zero(const uint8_t *p, size_t n)
 	return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
 }
 
-static int write_piece(struct content *c, struct err *e)
+/* Blocks of data that belong at c->at. */
+static int write_blocks(struct content *c, const uint8_t *data, uint32_t n, struct err *e)
 {
-	const size_t used = (size_t)(c->end - c->at);
-	const uint32_t n = (uint32_t)((used + BLOCKS_SIZE - 1) / BLOCKS_SIZE);
-	uint32_t logical = (uint32_t)(c->at / BLOCKS_SIZE), done = 0;
+	const uint32_t logical = (uint32_t)(c->at / BLOCKS_SIZE);
+	uint32_t done = 0;
 
-	while (done < n && !is_zero(c->buf, used)) {
+	while (done < n) {
 		uint32_t at, got;
 
-		if (blocks_take(&c->x->blocks, n - done, &at, &got, e) < 0 ||
-			blocks_write(&c->x->blocks, at, c->buf + (size_t)done * BLOCKS_SIZE, got, e) < 0)
+		if (blocks_take(c->blocks, n - done, &at, &got, e) < 0 ||
+			blocks_write(c->blocks, at, data + (size_t)done * BLOCKS_SIZE, got, e) < 0)
 			return -1;
 		extents_add(&c->extents, logical + done, at, got);
 		done += got;
 	}
-	memset(c->buf, 0, used);
+	return 0;
+}
+
+/* What was collected in buf. */
+static int write_piece(struct content *c, struct err *e)
+{
+	const size_t used = (size_t)(c->end - c->at);
+
+	if (!is_zero(c->buf, used)) {
+		if (write_blocks(c, c->buf, (uint32_t)((used + BLOCKS_SIZE - 1) / BLOCKS_SIZE), e) < 0)
+			return -1;
+		memset(c->buf, 0, used);
+	}
 	c->at = c->end;
 	return 0;
 }
@@ -68,6 +80,22 @@ static int skip_to(struct content *c, uint64_t offset, struct err *e)
 	return 0;
 }
 
+/* Whole pieces at once, without buf. */
+static int write_whole(struct content *c, const uint8_t *p, struct err *e)
+{
+	if (!is_zero(p, PIECE) && write_blocks(c, p, PIECE / BLOCKS_SIZE, e) < 0)
+		return -1;
+	c->at = c->end += PIECE;
+	return 0;
+}
+
+static int collect(struct content *c, const uint8_t *p, size_t n, struct err *e)
+{
+	memcpy(c->buf + (c->end - c->at), p, n);
+	c->end += n;
+	return c->end - c->at == PIECE ? write_piece(c, e) : 0;
+}
+
 int content_add(struct content *c, const void *data, size_t n, uint64_t offset, struct err *e)
 {
 	const uint8_t *p = data;
@@ -79,35 +107,18 @@ int content_add(struct content *c, const void *data, size_t n, uint64_t offset, 
 	if (skip_to(c, offset, e) < 0)
 		return -1;
 	while (n) {
-		const size_t in = (size_t)(c->end - c->at);
-		const size_t now = n < PIECE - in ? n : PIECE - in;
+		const size_t room = PIECE - (size_t)(c->end - c->at);
+		const size_t now = n < room ? n : room;
 
-		memcpy(c->buf + in, p, now);
-		c->end += now;
+		if ((now == PIECE ? write_whole(c, p, e) : collect(c, p, now, e)) < 0)
+			return -1;
 		p += now;
 		n -= now;
-		if (c->end - c->at == PIECE && write_piece(c, e) < 0)
-			return -1;
 	}
 	return 0;
 }
 
 int content_end(struct content *c, struct err *e)
 {
-	const uint32_t blocks = (uint32_t)((c->size + BLOCKS_SIZE - 1) / BLOCKS_SIZE);
-	struct merge_inode *p = merge_inode(c->x->tree, c->inode);
-	struct extents_map map;
-
-	if (write_piece(c, e) < 0)
-		return -1;
-	if (!c->extents.n)
-		return 0;
-	if (c->extents.n == 1 && !c->extents.v[0].logical && c->extents.v[0].length == blocks) {
-		p->data = c->extents.v[0].physical;
-		return 0;
-	}
-	if (extents_store(&c->extents, &c->x->blocks, c->x->seed, p->number, &map, e) < 0)
-		return -1;
-	ext4_set_map(c->x, c->inode, &map, 0);
-	return 0;
+	return write_piece(c, e);
 }

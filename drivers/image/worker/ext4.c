@@ -56,22 +56,70 @@ static int number_inodes(struct ext4 *x, struct err *e)
 	return 0;
 }
 
-int ext4_open(struct ext4 *x, int fd, struct merge *tree, uint64_t size,
-	const uint8_t identity[32], struct err *e)
+void ext4_open(struct ext4 *x, int fd, uint64_t size, const uint8_t identity[32])
 {
-	*x = (struct ext4){.tree = tree, .size = size};
+	*x = (struct ext4){.size = size};
 	blocks_init(&x->blocks, fd, size ? size : LIMIT_IMAGE_SIZE);
 	set_identity(x, identity);
-	x->lost_found = !has_lost_found(tree);
-	x->next_number = x->lost_found ? EXT4_LOST_FOUND + 1 : EXT4_LOST_FOUND;
-	return number_inodes(x, e);
 }
 
 void ext4_drop(struct ext4 *x)
 {
 	blocks_fini(&x->blocks);
+	extents_free(&x->unused);
 	free(x->maps);
 	x->maps = NULL;
+}
+
+void ext4_restart(struct ext4 *x)
+{
+	const int fd = x->blocks.fd;
+
+	blocks_fini(&x->blocks);
+	blocks_init(&x->blocks, fd, x->size ? x->size : LIMIT_IMAGE_SIZE);
+	extents_reset(&x->unused);
+	x->n_maps = 0;
+}
+
+int ext4_tree(struct ext4 *x, struct merge *tree, struct err *e)
+{
+	x->tree = tree;
+	x->lost_found = !has_lost_found(tree);
+	x->next_number = x->lost_found ? EXT4_LOST_FOUND + 1 : EXT4_LOST_FOUND;
+	return number_inodes(x, e);
+}
+
+int ext4_place(struct ext4 *x, uint32_t inode, const struct extents *extents, struct err *e)
+{
+	struct merge_inode *p = merge_inode(x->tree, inode);
+	const uint32_t blocks = (uint32_t)((p->size + BLOCKS_SIZE - 1) / BLOCKS_SIZE);
+	struct extents_map map;
+
+	p->data = 0;
+	if (!extents->n)
+		return 0;
+	if (extents->n == 1 && !extents->v[0].logical && extents->v[0].length == blocks) {
+		p->data = extents->v[0].physical;
+		return 0;
+	}
+	if (extents_store(extents, &x->blocks, x->seed, p->number, &map, e) < 0)
+		return -1;
+	ext4_set_map(x, inode, &map, 0);
+	return 0;
+}
+
+int ext4_unplace(struct ext4 *x, const struct extents *extents, struct err *e)
+{
+	if (extents->n && blocks_flush(&x->blocks, e) < 0)
+		return -1;
+	for (size_t i = 0; i < extents->n; i++) {
+		const struct extent *one = &extents->v[i];
+
+		if (blocks_forget(&x->blocks, one->physical, one->length, e) < 0)
+			return -1;
+		extents_add(&x->unused, one->physical, one->physical, one->length);
+	}
+	return 0;
 }
 
 void ext4_set_map(struct ext4 *x, uint32_t inode, const struct extents_map *map, uint32_t flags)

@@ -1,8 +1,10 @@
 /* ext4.h - a merged tree becomes an ext4 file system, written once from front to back.
  *
- *	ext4_open       numbers the inodes
- *	ext4_folders    folders and long symbolic links: all that is known before contents are
+ *	ext4_open       an identity, and room for blocks
  *	content_*       contents, in any order of files, into the next free blocks (content.h)
+ *	ext4_tree       the tree is known: numbers for its inodes
+ *	ext4_place      the contents of an inode are in these blocks
+ *	ext4_folders    folders and long symbolic links
  *	ext4_close_fs   now the size is known: geometry, inode tables, bitmaps, journal, superblock
  *
  * No mount, no root, no second copy. The same tree, contents and identity give the same bytes: no
@@ -35,6 +37,7 @@ struct ext4 {
 	uint32_t lost_found_block;
 	struct extents_map *maps; /* of inodes whose data field has EXT4_MAPPED set */
 	uint32_t n_maps, cap_maps;
+	struct extents unused;    /* blocks handed out for contents that nobody has; logical means nothing */
 };
 
 /* merge_inode.data: 0 no blocks; the first of a run that covers the whole; or an index into maps. */
@@ -44,10 +47,21 @@ struct ext4 {
 
 /* fd: an empty file, borrowed. identity: 32 bytes (the image's digest) that uuid and hash seed are
  * taken from. */
-int ext4_open(struct ext4 *x, int fd, struct merge *tree, uint64_t size,
-	const uint8_t identity[32], struct err *e);
+void ext4_open(struct ext4 *x, int fd, uint64_t size, const uint8_t identity[32]);
 void ext4_drop(struct ext4 *x);
 #define _cleanup_ext4_ _cleanup_(ext4_drop)
+
+/* Forget all blocks that were handed out so far. The caller empties the file. */
+void ext4_restart(struct ext4 *x);
+
+/* The tree is borrowed. ERR_LIMIT when a file has too many names. */
+int ext4_tree(struct ext4 *x, struct merge *tree, struct err *e);
+
+/* Where the contents of a file of the tree are. */
+int ext4_place(struct ext4 *x, uint32_t inode, const struct extents *extents, struct err *e);
+
+/* These blocks have no use after all. */
+int ext4_unplace(struct ext4 *x, const struct extents *extents, struct err *e);
 
 int ext4_folders(struct ext4 *x, struct err *e);
 

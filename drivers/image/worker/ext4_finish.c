@@ -154,6 +154,13 @@ static int place_tables(struct ext4 *x, const struct geometry *g, ext2_filsys fs
 	return 0;
 }
 
+/* Contents that were written and then found to be in nobody's sight. */
+static void free_unused(const struct ext4 *x, ext2_filsys fs)
+{
+	for (size_t i = 0; i < x->unused.n; i++)
+		ext2fs_block_alloc_stats_range(fs, x->unused.v[i].physical, x->unused.v[i].length, -1);
+}
+
 /* A run that did not fit before a head leaves unused blocks in front of it. */
 static void free_gaps(const struct geometry *g, ext2_filsys fs, uint64_t from)
 {
@@ -355,6 +362,7 @@ static int fill_fs(struct ext4 *x, ext2_filsys fs, const struct geometry *g, str
 		return -1;
 	mark_used(fs, x->blocks.next);
 	free_gaps(g, fs, contents_end);
+	free_unused(x, fs);
 	if (write_inodes(x, fs, e) < 0 || write_late(x, fs, g, e) < 0)
 		return -1;
 	for (dgrp_t i = 0; i < g->groups; i++)

@@ -2,10 +2,14 @@
 #include "drivers/image/worker/flatten.h"
 
 #include "drivers/image/worker/content.h"
+#include "drivers/image/worker/ext4.h"
 #include "drivers/image/worker/layer.h"
 #include "drivers/image/worker/limits.h"
+#include "drivers/image/worker/spool.h"
+#include "drivers/image/worker/veil.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
+#include "schema/base/vec.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,20 +19,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct merge_limits limits = {LIMIT_NAMES, LIMIT_INODES, LIMIT_TEXT, LIMIT_FILE};
+
 struct seen { /* of a blob in pass 1: pass 2 has to find the same file */
 	off_t size;
 	ino_t ino;
-	struct timespec mtime, ctime;
+	struct timespec mtime; /* not ctime: another pull may note that it used the blob */
 };
 
 struct flatten {
+	struct arena *arena;
 	const struct flatten_job *job;
 	struct merge *tree;
 	struct ext4 fs;
 	struct content content;
+	struct veil veil;
+	struct spool spool;
 	struct seen *seen;
+	uint64_t *headers;     /* of each layer: where its headers start in the spool */
+	uint32_t *entries;     /* of each layer: how many */
 	uint64_t unpacked;
-	uint32_t next; /* inode that the data pass looks at */
+	uint64_t wasted;       /* blocks written for contents that are hidden */
+	bool exact;            /* write nothing before it is known what is hidden */
+	uint32_t next;         /* inode that a pass looks at */
+	VEC(uint32_t) missing; /* inodes whose contents were not written in the first pass */
 };
 
 static int open_blob(struct flatten *f, size_t layer, int *fd, struct err *e)
@@ -40,19 +54,18 @@ static int open_blob(struct flatten *f, size_t layer, int *fd, struct err *e)
 	if (fstat(*fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at the blob of layer %zu", layer + 1);
 	if (!f->seen[layer].ino) {
-		f->seen[layer] = (struct seen){st.st_size, st.st_ino, st.st_mtim, st.st_ctim};
+		f->seen[layer] = (struct seen){st.st_size, st.st_ino, st.st_mtim};
 		return 0;
 	}
 	if (f->seen[layer].size != st.st_size || f->seen[layer].ino != st.st_ino ||
-		memcmp(&f->seen[layer].mtime, &st.st_mtim, sizeof(st.st_mtim)) != 0 ||
-		memcmp(&f->seen[layer].ctime, &st.st_ctim, sizeof(st.st_ctim)) != 0)
+		memcmp(&f->seen[layer].mtime, &st.st_mtim, sizeof(st.st_mtim)) != 0)
 		return err_set(e, ERR_CONTENT, "the blob of layer %zu changed while it was read",
 			layer + 1);
 	return 0;
 }
 
 static void report(const struct flatten *f, const char *verb, size_t layer,
-	const struct layer_reader *r)
+	struct layer_reader *r)
 {
 	char what[64];
 
@@ -61,20 +74,64 @@ static void report(const struct flatten *f, const char *verb, size_t layer,
 	report_progress(what, layer_consumed(r), f->job->manifest->layers[layer].blob.size);
 }
 
-/* ---- pass 1 ----------------------------------------------------------------------------- */
+/* ---- pass 1, from the top layer down ----------------------------------------------------- */
+
+static int copy_content(struct flatten *f, struct layer_reader *r, uint64_t size, struct err *e)
+{
+	const void *data;
+	uint64_t offset;
+	size_t n;
+	int rc;
+
+	content_begin(&f->content, size);
+	while ((rc = layer_data(r, &data, &n, &offset, e)) == 0)
+		if (content_add(&f->content, data, n, offset, e) < 0)
+			return -1;
+	return rc < 0 ? -1 : content_end(&f->content, e);
+}
+
+/* Contents that nothing above seems to hide. When there is no room for them, it may be because of
+ * what was written in vain: then the second pass writes everything, and only what is seen. */
+static int copy_early(struct flatten *f, struct layer_reader *r, const struct merge_entry *entry,
+	bool *written, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	*written = false;
+	if (f->exact || entry->type != MERGE_FILE || !entry->size ||
+		veil_covers(&f->veil, entry->path))
+		return 0;
+	if (copy_content(f, r, entry->size, &why) == 0) {
+		*written = true;
+		return 0;
+	}
+	if (why.kind != ERR_LIMIT) {
+		*e = why;
+		return err_wrap(e, "entry \"%.250s\"", entry->path);
+	}
+	f->exact = true;
+	return 0;
+}
 
 static int scan_entries(struct flatten *f, struct layer_reader *r, size_t layer, struct err *e)
 {
 	struct merge_entry entry;
+	bool written;
 	int rc;
 
-	merge_layer(f->tree);
+	f->headers[layer] = spool_tell(&f->spool);
 	while ((rc = layer_next(r, &entry, e)) == 0) {
-		if (merge_add(f->tree, &entry, e) < 0)
+		if (merge_check(&limits, &entry, e) < 0 || copy_early(f, r, &entry, &written, e) < 0 ||
+			spool_put(&f->spool, &entry, written, &f->content.extents, e) < 0)
 			return -1;
-		if (entry.index % 256 == 0)
-			report(f, "reading", layer, r);
+		if (layer) /* nothing is below the first */
+			veil_add(&f->veil, &entry);
+		if (spool_tell(&f->spool) > LIMIT_SPOOL)
+			return err_set(e, ERR_LIMIT, "the layers have more headers than we can keep");
+		f->entries[layer]++;
+		report(f, "unpacking", layer, r);
 	}
+	veil_lower(&f->veil);
 	return rc < 0 ? -1 : layer_finish(r, e);
 }
 
@@ -96,13 +153,29 @@ static int scan_layer(struct flatten *f, size_t layer, struct err *e)
 
 static int scan(struct flatten *f, struct err *e)
 {
-	for (size_t i = 0; i < f->job->manifest->n_layers; i++)
+	for (size_t i = f->job->manifest->n_layers; i-- > 0;)
 		if (scan_layer(f, i, e) < 0)
 			return -1;
-	return merge_finish(f->tree, e);
+	veil_fini(&f->veil);
+	return 0;
 }
 
-/* ---- pass 2 ----------------------------------------------------------------------------- */
+/* ---- merge, from the bottom up ---------------------------------------------------------- */
+
+static int merge_headers(struct flatten *f, size_t layer, struct err *e)
+{
+	struct merge_entry entry;
+	bool written;
+
+	merge_layer(f->tree);
+	if (spool_seek(&f->spool, f->headers[layer], e) < 0)
+		return -1;
+	for (uint32_t i = 0; i < f->entries[layer]; i++)
+		if (spool_get(&f->spool, &entry, &written, &f->content.extents, e) < 0 ||
+			merge_add(f->tree, &entry, e) < 0)
+			return err_wrap(e, "layer %zu", layer + 1);
+	return 0;
+}
 
 static bool has_content(const struct merge_inode *p)
 {
@@ -124,29 +197,85 @@ static uint32_t next_wanted(struct flatten *f, size_t layer)
 	return 0;
 }
 
-static int copy_content(struct flatten *f, struct layer_reader *r, uint32_t inode, struct err *e)
+/* What the first pass did with one entry, and what has become of the entry. */
+static int settle(struct flatten *f, size_t layer, uint32_t index, bool written, struct err *e)
 {
-	const void *data;
-	uint64_t offset;
-	size_t n;
-	int rc;
+	const uint32_t inode = next_wanted(f, layer);
+	const bool seen = inode && merge_inode(f->tree, inode)->index == index;
 
-	content_begin(&f->content, inode);
-	while ((rc = layer_data(r, &data, &n, &offset, e)) == 0)
-		if (content_add(&f->content, data, n, offset, e) < 0)
-			return -1;
-	return rc < 0 ? -1 : content_end(&f->content, e);
+	f->next += seen;
+	if (seen && written)
+		return ext4_place(&f->fs, inode, &f->content.extents, e);
+	if (seen)
+		*vec_push(f->arena, &f->missing) = inode;
+	if (seen || !written)
+		return 0;
+	for (size_t i = 0; i < f->content.extents.n; i++)
+		f->wasted += f->content.extents.v[i].length;
+	return ext4_unplace(&f->fs, &f->content.extents, e);
 }
+
+static int settle_layer(struct flatten *f, size_t layer, struct err *e)
+{
+	struct merge_entry entry;
+	bool written;
+
+	if (spool_seek(&f->spool, f->headers[layer], e) < 0)
+		return -1;
+	for (uint32_t i = 0; i < f->entries[layer]; i++)
+		if (spool_get(&f->spool, &entry, &written, &f->content.extents, e) < 0 ||
+			settle(f, layer, entry.index, written && !f->exact, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int merge_all(struct flatten *f, struct err *e)
+{
+	const size_t n = f->job->manifest->n_layers;
+
+	f->tree = merge_new(&limits);
+	for (size_t i = 0; i < n; i++)
+		if (merge_headers(f, i, e) < 0)
+			return -1;
+	if (merge_finish(f->tree, e) < 0)
+		return -1;
+	return ext4_tree(&f->fs, f->tree, e);
+}
+
+/* Forget what the first pass has written. */
+static int start_over(struct flatten *f, int fd, struct err *e)
+{
+	f->exact = true;
+	ext4_restart(&f->fs);
+	if (ftruncate(fd, 0) < 0)
+		return err_sys(e, errno, "cannot empty %s", f->job->name);
+	return 0;
+}
+
+static int settle_all(struct flatten *f, struct err *e)
+{
+	f->next = MERGE_ROOT;
+	f->missing.n = 0;
+	for (size_t i = 0; i < f->job->manifest->n_layers; i++)
+		if (settle_layer(f, i, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- pass 2: what is missing, from the bottom up ------------------------------------------ */
 
 static int write_contents(struct flatten *f, struct layer_reader *r, size_t layer, struct err *e)
 {
 	struct merge_entry entry;
-	uint32_t inode;
 
-	while ((inode = next_wanted(f, layer))) {
+	while (f->next < f->missing.n) {
+		const uint32_t inode = f->missing.v[f->next];
 		const struct merge_inode *p = merge_inode(f->tree, inode);
-		int rc = layer_next(r, &entry, e);
+		int rc;
 
+		if (p->layer != layer)
+			return 0;
+		rc = layer_next(r, &entry, e);
 		if (rc < 0)
 			return -1;
 		if (rc || entry.index > p->index)
@@ -155,7 +284,8 @@ static int write_contents(struct flatten *f, struct layer_reader *r, size_t laye
 			continue;
 		if (entry.type != MERGE_FILE || entry.size != p->size)
 			return err_set(e, ERR_CONTENT, "reads differently the second time");
-		if (copy_content(f, r, inode, e) < 0)
+		if (copy_content(f, r, p->size, e) < 0 ||
+			ext4_place(&f->fs, inode, &f->content.extents, e) < 0)
 			return err_wrap(e, "entry \"%.250s\"", entry.path);
 		f->next++;
 		report(f, "writing", layer, r);
@@ -168,7 +298,8 @@ static int write_layer(struct flatten *f, size_t layer, struct err *e)
 	_cleanup_(layer_drop) struct layer_reader *r = NULL;
 	_cleanup_fd_ int fd = -1;
 
-	if (!next_wanted(f, layer))
+	if (f->next == f->missing.n ||
+		merge_inode(f->tree, f->missing.v[f->next])->layer != layer)
 		return 0;
 	if (open_blob(f, layer, &fd, e) < 0 ||
 		layer_open(fd, &f->job->manifest->layers[layer], false, &r, e) < 0 ||
@@ -194,12 +325,19 @@ static void hint_size(struct flatten *f, struct err *e)
 {
 	uint64_t total = 0;
 
-	for (uint32_t i = MERGE_ROOT; i < merge_inodes(f->tree); i++)
+	for (uint32_t i = MERGE_ROOT; f->tree && i < merge_inodes(f->tree); i++)
 		if (has_content(merge_inode(f->tree, i)))
 			total += merge_inode(f->tree, i)->size;
-	if (f->job->size && e && e->kind == ERR_LIMIT)
+	if (f->tree && f->job->size && e && e->kind == ERR_LIMIT)
 		err_hint(e, "the image's files have %llu MiB; without \"size\" the file system gets "
 			"what it needs", (unsigned long long)(total >> 20) + 1);
+}
+
+/* A little waste is left as holes that nobody owns. Much of it would make the file system larger
+ * than its content asks for, so then everything is written anew. */
+static bool is_wasteful(const struct flatten *f)
+{
+	return f->wasted * 64 > f->fs.blocks.next;
 }
 
 static int fill(struct flatten *f, int fd, uint64_t *size, struct err *e)
@@ -207,13 +345,22 @@ static int fill(struct flatten *f, int fd, uint64_t *size, struct err *e)
 	uint8_t id[32];
 
 	identity(f->job->id, id);
-	if (ext4_open(&f->fs, fd, f->tree, f->job->size, id, e) < 0 || ext4_folders(&f->fs, e) < 0)
+	ext4_open(&f->fs, fd, f->job->size, id);
+	content_init(&f->content, &f->fs.blocks);
+	if (scan(f, e) < 0 || merge_all(f, e) < 0)
 		return -1;
-	content_init(&f->content, &f->fs);
-	f->next = MERGE_ROOT;
+	if (f->exact && start_over(f, fd, e) < 0)
+		return -1;
+	if (settle_all(f, e) < 0)
+		return -1;
+	if (is_wasteful(f) && (start_over(f, fd, e) < 0 || settle_all(f, e) < 0))
+		return -1;
+	f->next = 0;
 	for (size_t i = 0; i < f->job->manifest->n_layers; i++)
 		if (write_layer(f, i, e) < 0)
 			return -1;
+	if (ext4_folders(&f->fs, e) < 0)
+		return -1;
 	report_progress("finishing", 0, 0);
 	return ext4_close_fs(&f->fs, size, e);
 }
@@ -252,17 +399,21 @@ static int make_file(struct flatten *f, uint64_t *size, struct err *e)
 
 int flatten_run(const struct flatten_job *job, uint64_t *size, struct err *e)
 {
-	static const struct merge_limits limits = {LIMIT_NAMES, LIMIT_INODES, LIMIT_TEXT, LIMIT_FILE};
+	const size_t n = job->manifest->n_layers;
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct flatten f = {.job = job, .tree = merge_new(&limits)};
+	struct flatten f = {.arena = &a, .job = job, .spool = {.fd = -1}};
 	int rc;
 
-	f.seen = arena_array(&a, job->manifest->n_layers, sizeof(*f.seen));
-	rc = scan(&f, e);
+	f.seen = arena_array(&a, n, sizeof(*f.seen));
+	f.headers = arena_array(&a, n, sizeof(*f.headers));
+	f.entries = arena_array(&a, n, sizeof(*f.entries));
+	rc = spool_open(&f.spool, job->dir_fd, e);
 	if (!rc)
 		rc = make_file(&f, size, e);
 	content_fini(&f.content);
 	ext4_drop(&f.fs);
+	spool_close(&f.spool);
+	veil_fini(&f.veil);
 	merge_free(f.tree);
 	return rc;
 }

@@ -1,12 +1,19 @@
 /* flatten.h - layers of a manifest -> one published ext4 file.
  *
- *	pass 1   lowest layer first: headers into the merge, digest of the unpacked layer
- *	pass 2   only layers that still have visible contents: these go to their final blocks
- *	close    geometry, tables, one fsync, rename
+ *	pass 1   the top layer first: digest of the unpacked layer, headers to a spool, and contents
+ *	         to their final blocks unless names of the layers above hide them (veil.h)
+ *	merge    the lowest layer first, from the spool: now it is known what is seen
+ *	pass 2   contents that are seen and were not written, if there are any
+ *	close    folders, geometry, tables, one fsync, rename
  *
- * A layer is read twice, a content is written once, and what an upper layer hides never. The memory
- * depends on the number of names, not on bytes. What a crash leaves is ".NAME.tmp", which the next
- * run replaces.
+ * Nearly always a layer is read once and a content is written once or not at all. What the veil gets
+ * wrong costs time only: a file that was wrongly left out is written in pass 2; blocks written in
+ * vain become holes, and when they are many, or the room did not suffice, everything is done anew
+ * with what is known then. All of it depends on the layers only, never on time, so the bytes are
+ * the same each time.
+ *
+ * The memory depends on the number of names, not on bytes. What a crash leaves is ".NAME.tmp", which
+ * the next run replaces.
  */
 #pragma once
 

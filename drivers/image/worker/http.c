@@ -14,6 +14,7 @@
 #define ATTEMPTS_MAX 5       /* in a row without a new byte */
 #define ATTEMPTS_TOTAL 40
 #define PAUSE_MS 200         /* before the second attempt; doubled for each further one */
+#define PAUSE_PIECE_MS 100
 #define PAUSE_SERVER_MAX 60  /* seconds of Retry-After that we obey */
 #define HOPS_MAX 5
 #define HEADER_BYTES_MAX (64u << 10)
@@ -23,6 +24,7 @@
 struct http {
 	CURL *curl;
 	long stall_s;
+	const atomic_bool *stop; /* may be NULL */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -62,6 +64,16 @@ void http_close(struct http *h)
 	free(h);
 }
 
+void http_stop_when(struct http *h, const atomic_bool *stop)
+{
+	h->stop = stop;
+}
+
+static bool is_stopped(const struct http *h)
+{
+	return h->stop && atomic_load(h->stop);
+}
+
 /* ---- where requests may go -------------------------------------------------------------- */
 
 static bool is_loopback(const char *host, size_t n)
@@ -74,14 +86,18 @@ static bool is_loopback(const char *host, size_t n)
 	return false;
 }
 
-bool http_is_plain(const char *host)
+static size_t bare_length(const char *host)
+{
+	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+
+	return bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+}
+
+bool http_is_listed(const char *host)
 {
 	const char *list = getenv("RECONCILE_PLAIN_HTTP");
-	const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
-	const size_t bare = bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+	const size_t bare = bare_length(host);
 
-	if (is_loopback(host, bare))
-		return true;
 	while (list && *list) {
 		const size_t n = strcspn(list, ", ");
 
@@ -90,6 +106,11 @@ bool http_is_plain(const char *host)
 		list += n + (list[n] != '\0');
 	}
 	return false;
+}
+
+bool http_is_plain(const char *host)
+{
+	return is_loopback(host, bare_length(host)) || http_is_listed(host);
 }
 
 static const char *part(CURLU *u, CURLUPart what, unsigned flags, struct arena *a)
@@ -226,6 +247,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	return t->header_bytes + answer->body_len < 2 * (size_t)HEADER_BYTES_MAX ? n : 0;
 }
 
+/* Called at least once a second, also when nothing comes. */
+static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total,
+	curl_off_t up)
+{
+	(void)total, (void)now, (void)up_total, (void)up;
+	return is_stopped(arg);
+}
+
 static void set_options(struct attempt *t, const char *url)
 {
 	CURL *c = t->h->curl;
@@ -245,6 +274,9 @@ static void set_options(struct attempt *t, const char *url)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, t->h);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 	if (t->rq->sink->have) {
@@ -362,12 +394,16 @@ static bool is_busy(long status)
 		status == 503 || status == 504;
 }
 
-static void pause_ms(long ms)
+/* In pieces, to see when nobody waits any more. */
+static void pause_ms(const struct http *h, long ms)
 {
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+	for (; ms > 0 && !is_stopped(h); ms -= PAUSE_PIECE_MS) {
+		const long now = ms < PAUSE_PIECE_MS ? ms : PAUSE_PIECE_MS;
+		struct timespec t = {0, now * 1000000};
 
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
+		while (nanosleep(&t, &t) < 0 && errno == EINTR)
+			;
+	}
 }
 
 static void wait_before(struct http *h, int failures, bool answered)
@@ -378,7 +414,7 @@ static void wait_before(struct http *h, int failures, bool answered)
 		curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
 	if (after > PAUSE_SERVER_MAX)
 		after = PAUSE_SERVER_MAX;
-	pause_ms(after > 0 ? (long)after * 1000 : PAUSE_MS << (failures - 1));
+	pause_ms(h, after > 0 ? (long)after * 1000 : PAUSE_MS << (failures - 1));
 }
 
 int http_get(struct http *h, const struct http_request *rq, struct http_answer *answer,
@@ -400,7 +436,7 @@ int http_get(struct http *h, const struct http_request *rq, struct http_answer *
 		if (!rc && !is_busy(answer->status))
 			return 0;
 		failures = rq->sink->have > had ? 1 : failures + 1;
-		if (rc < 0 || failures >= ATTEMPTS_MAX || total >= ATTEMPTS_TOTAL) {
+		if (rc < 0 || is_stopped(h) || failures >= ATTEMPTS_MAX || total >= ATTEMPTS_TOTAL) {
 			if (rc && e)
 				*e = why;
 			return rc ? -1 : 0;

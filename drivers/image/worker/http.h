@@ -11,6 +11,7 @@
 #include "schema/base/arena.h"
 #include "schema/base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,9 @@ static inline void http_drop(struct http **h)
 	*h = NULL;
 }
 
+/* Requests end early once *stop is true, which another thread may set. */
+void http_stop_when(struct http *h, const atomic_bool *stop);
+
 /* 0 for any answer that is final, also 404: look at the status. -1: no answer, ERR_REMOTE or
  * ERR_TIMEOUT, or what the sink said. */
 int http_get(struct http *h, const struct http_request *rq, struct http_answer *answer,
@@ -57,6 +61,9 @@ int http_get(struct http *h, const struct http_request *rq, struct http_answer *
 /* Whether HTTP without TLS may be spoken to HOST[:PORT]: this machine itself, or one that the
  * environment variable RECONCILE_PLAIN_HTTP lists (commas between). */
 bool http_is_plain(const char *host);
+
+/* Only the latter. */
+bool http_is_listed(const char *host);
 
 /* The URL's "host:port" when a request may go there (https, or http and http_is_plain), else NULL
  * with e. */

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #define IN_SIZE (256u << 10)
-#define OUT_SIZE (256u << 10)
+#define OUT_MAX (1u << 30)
 #define ZSTD_WINDOW_LOG_MAX 24 /* 16 MiB; larger windows would not fit our memory */
 
 struct inflate {
@@ -21,7 +22,8 @@ struct inflate {
 	bool started;  /* something was decoded */
 	struct inflate_state gzip;
 	ZSTD_DStream *zstd;
-	uint8_t in[IN_SIZE], out[OUT_SIZE];
+	bool pending;  /* gzip: the last output was full, so that there may be more without input */
+	uint8_t in[IN_SIZE];
 };
 
 int inflate_open(int fd, enum compression compression, struct inflate **out, struct err *e)
@@ -32,7 +34,7 @@ int inflate_open(int fd, enum compression compression, struct inflate **out, str
 	z->compression = compression;
 	z->consumed = 0;
 	z->in_at = z->in_n = 0;
-	z->eof = z->started = false;
+	z->eof = z->started = z->pending = false;
 	z->between = true;
 	z->zstd = NULL;
 	if (compression == COMPRESSION_ZSTD) {
@@ -97,7 +99,7 @@ static void start_member(struct inflate *z)
 	z->started = true;
 }
 
-static int next_gzip(struct inflate *z, size_t *n, struct err *e)
+static int next_gzip(struct inflate *z, uint8_t *out, uint32_t size, size_t *n, struct err *e)
 {
 	struct inflate_state *s = &z->gzip;
 	int rc;
@@ -105,29 +107,30 @@ static int next_gzip(struct inflate *z, size_t *n, struct err *e)
 	for (;;) {
 		if (fill(z, e) < 0)
 			return -1;
-		if (z->eof)
+		if (z->eof && !z->pending)
 			return ended(z, n, e);
 		if (z->between)
 			start_member(z);
 		s->next_in = z->in + z->in_at;
 		s->avail_in = (uint32_t)(z->in_n - z->in_at);
-		s->next_out = z->out;
-		s->avail_out = OUT_SIZE;
+		s->next_out = out;
+		s->avail_out = size;
 		rc = isal_inflate(s);
 		if (rc != ISAL_DECOMP_OK && rc != ISAL_END_INPUT)
 			return err_set(e, ERR_CONTENT, "not valid gzip data (ISA-L error %d)", rc);
 		z->in_at = z->in_n - s->avail_in;
 		z->between = s->block_state == ISAL_BLOCK_FINISH;
-		*n = OUT_SIZE - s->avail_out;
+		z->pending = !s->avail_out && !z->between;
+		*n = size - s->avail_out;
 		if (*n)
 			return 0;
 	}
 }
 
-static int next_zstd(struct inflate *z, size_t *n, struct err *e)
+static int next_zstd(struct inflate *z, void *to, size_t size, size_t *n, struct err *e)
 {
 	for (;;) {
-		ZSTD_outBuffer out = {z->out, OUT_SIZE, 0};
+		ZSTD_outBuffer out = {to, size, 0};
 		ZSTD_inBuffer in;
 		size_t rc;
 
@@ -151,20 +154,26 @@ static int next_zstd(struct inflate *z, size_t *n, struct err *e)
 	}
 }
 
-int inflate_next(struct inflate *z, const void **data, size_t *n, struct err *e)
+static int next_plain(struct inflate *z, void *out, size_t size, size_t *n, struct err *e)
 {
-	*data = z->out;
+	if (fill(z, e) < 0)
+		return -1;
+	*n = z->in_n - z->in_at < size ? z->in_n - z->in_at : size;
+	memcpy(out, z->in + z->in_at, *n);
+	z->in_at += *n;
+	return 0;
+}
+
+int inflate_next(struct inflate *z, void *out, size_t size, size_t *n, struct err *e)
+{
+	if (size > OUT_MAX)
+		size = OUT_MAX;
 	switch (z->compression) {
 	case COMPRESSION_GZIP:
-		return next_gzip(z, n, e);
+		return next_gzip(z, out, (uint32_t)size, n, e);
 	case COMPRESSION_ZSTD:
-		return next_zstd(z, n, e);
+		return next_zstd(z, out, size, n, e);
 	default:
-		if (fill(z, e) < 0)
-			return -1;
-		*data = z->in + z->in_at;
-		*n = z->in_n - z->in_at;
-		z->in_at = z->in_n;
-		return 0;
+		return next_plain(z, out, size, n, e);
 	}
 }

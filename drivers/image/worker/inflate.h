@@ -18,8 +18,8 @@ static inline void inflate_drop(struct inflate **z)
 	*z = NULL;
 }
 
-/* The next block; valid until the next call. *n is 0 at the end. */
-int inflate_next(struct inflate *z, const void **data, size_t *n, struct err *e);
+/* At most size bytes more into out. *n is 0 at the end. */
+int inflate_next(struct inflate *z, void *out, size_t size, size_t *n, struct err *e);
 
 /* Bytes of fd consumed so far, for progress. */
 uint64_t inflate_consumed(const struct inflate *z);

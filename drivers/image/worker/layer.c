@@ -1,9 +1,8 @@
 /* layer.c - read one layer; see layer.h. */
 #include "drivers/image/worker/layer.h"
 
-#include "drivers/image/worker/digest.h"
-#include "drivers/image/worker/inflate.h"
 #include "drivers/image/worker/limits.h"
+#include "drivers/image/worker/stream.h"
 #include "drivers/image/worker/xattr.h"
 
 #include <archive.h>
@@ -14,8 +13,7 @@
 
 struct layer_reader {
 	struct archive *archive;
-	struct inflate *inflate;
-	struct digest digest;
+	struct stream *stream;
 	const struct layer *layer;
 	bool verify;
 	uint64_t unpacked;
@@ -47,7 +45,7 @@ static la_ssize_t read_block(struct archive *archive, void *arg, const void **da
 	struct layer_reader *r = arg;
 	size_t n;
 
-	if (r->failed.kind != ERR_NONE || inflate_next(r->inflate, data, &n, &r->failed) < 0) {
+	if (r->failed.kind != ERR_NONE || stream_next(r->stream, data, &n, &r->failed) < 0) {
 		archive_set_error(archive, EILSEQ, "%s", r->failed.msg);
 		return -1;
 	}
@@ -60,8 +58,6 @@ static la_ssize_t read_block(struct archive *archive, void *arg, const void **da
 	}
 	if (!n)
 		return pad(r, data);
-	if (r->verify)
-		digest_add(&r->digest, *data, n);
 	return (la_ssize_t)n;
 }
 
@@ -85,8 +81,7 @@ int layer_open(int fd, const struct layer *layer, bool verify, struct layer_read
 	memset(r, 0, offsetof(struct layer_reader, xattrs));
 	r->layer = layer;
 	r->verify = verify;
-	digest_init(&r->digest);
-	if (inflate_open(fd, layer->compression, &r->inflate, e) < 0) {
+	if (stream_open(fd, layer->compression, verify, &r->stream, e) < 0) {
 		layer_close(r);
 		return -1;
 	}
@@ -111,8 +106,7 @@ void layer_close(struct layer_reader *r)
 	if (!r)
 		return;
 	archive_read_free(r->archive);
-	inflate_close(r->inflate);
-	digest_fini(&r->digest);
+	stream_close(r->stream);
 	free(r);
 }
 
@@ -247,7 +241,7 @@ int layer_finish(struct layer_reader *r, struct err *e)
 		return err_set(e, ERR_CONTENT, "not a valid tar archive: it ends too early");
 	if (!r->verify)
 		return 0;
-	if (digest_end(&r->digest, have, e) < 0)
+	if (stream_digest(r->stream, have, e) < 0)
 		return -1;
 	if (strcmp(have, r->layer->diff_id) != 0)
 		return err_set(e, ERR_CONTENT, "wrong content: the configuration says %s, unpacked it "
@@ -260,7 +254,7 @@ uint64_t layer_unpacked(const struct layer_reader *r)
 	return r->unpacked;
 }
 
-uint64_t layer_consumed(const struct layer_reader *r)
+uint64_t layer_consumed(struct layer_reader *r)
 {
-	return inflate_consumed(r->inflate);
+	return stream_consumed(r->stream);
 }

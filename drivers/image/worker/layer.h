@@ -10,7 +10,7 @@
 
 struct layer_reader;
 
-/* fd of the blob, borrowed. verify: compare the diff_id at the end (first pass). */
+/* fd of the blob, borrowed until layer_close. verify: compare the diff_id at the end (first pass). */
 int layer_open(int fd, const struct layer *layer, bool verify, struct layer_reader **out,
 	struct err *e);
 void layer_close(struct layer_reader *r);
@@ -33,4 +33,4 @@ int layer_finish(struct layer_reader *r, struct err *e);
 
 /* Uncompressed bytes, and bytes of the blob, read so far. */
 uint64_t layer_unpacked(const struct layer_reader *r);
-uint64_t layer_consumed(const struct layer_reader *r);
+uint64_t layer_consumed(struct layer_reader *r);

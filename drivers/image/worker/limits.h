@@ -10,4 +10,5 @@
 #define LIMIT_UNPACKED (256ull << 30)         /* all layers, uncompressed */
 #define LIMIT_XATTRS 65536u                   /* of one entry */
 #define LIMIT_IMAGE_SIZE (1ull << 40)         /* the file system */
+#define LIMIT_SPOOL (2ull << 30)               /* headers of all layers, on disk */
 #define LIMIT_ENTRIES 10000000u               /* of one layer, whiteouts and repetitions too */

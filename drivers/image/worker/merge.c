@@ -401,7 +401,8 @@ static int whiteout(struct merge *m, const struct parts *parts, struct err *e)
 
 /* ---- entries ---------------------------------------------------------------------------- */
 
-static int check_entry(const struct merge *m, const struct merge_entry *t, struct err *e)
+static int check_entry(const struct merge_limits *limits, const struct merge_entry *t,
+	struct err *e)
 {
 	const bool link = t->type == MERGE_SYMLINK || t->type == MERGE_HARDLINK;
 
@@ -410,9 +411,14 @@ static int check_entry(const struct merge *m, const struct merge_entry *t, struc
 	if (link && strlen(t->link) > MERGE_PATH_MAX)
 		return err_set(e, ERR_CONTENT, "a link target of %zu bytes; at most %d are possible",
 			strlen(t->link), MERGE_PATH_MAX);
-	if (t->type == MERGE_FILE && t->size > m->limits.file_size)
+	if (t->type == MERGE_FILE && t->size > limits->file_size)
 		return err_set(e, ERR_LIMIT, "a file of %llu bytes; at most %llu are allowed",
-			(unsigned long long)t->size, (unsigned long long)m->limits.file_size);
+			(unsigned long long)t->size, (unsigned long long)limits->file_size);
+	return 0;
+}
+
+static int check_text(const struct merge *m, const struct merge_entry *t, struct err *e)
+{
 	if (m->n_pool + t->xattrs_len + MERGE_PATH_MAX > m->limits.text)
 		return err_set(e, ERR_LIMIT, "the names, links and attributes of the image take more "
 			"than %llu bytes", (unsigned long long)m->limits.text);
@@ -507,7 +513,8 @@ static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 	struct parts parts = {0};
 	uint32_t dir = MERGE_ROOT, name = MERGE_ROOT;
 
-	if (split(t->path, &parts, e) < 0 || check_entry(m, t, e) < 0)
+	if (split(t->path, &parts, e) < 0 || check_entry(&m->limits, t, e) < 0 ||
+		check_text(m, t, e) < 0)
 		return -1;
 	if (parts.last_len >= 4 && !memcmp(parts.last, ".wh.", 4))
 		return whiteout(m, &parts, e);
@@ -517,6 +524,15 @@ static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 		intern(m, dir, parts.last, parts.last_len, &name, e) < 0))
 		return -1;
 	return t->type == MERGE_HARDLINK ? hard_link(m, t, name, e) : put(m, t, name, e);
+}
+
+int merge_check(const struct merge_limits *limits, const struct merge_entry *entry, struct err *e)
+{
+	struct parts parts;
+
+	if (split(entry->path, &parts, e) < 0 || check_entry(limits, entry, e) < 0)
+		return err_wrap(e, "entry \"%.250s\"", entry->path);
+	return 0;
 }
 
 int merge_add(struct merge *m, const struct merge_entry *entry, struct err *e)

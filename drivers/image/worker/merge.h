@@ -107,6 +107,9 @@ static inline void merge_drop(struct merge **m)
 /* The entries that follow are of the next layer; the lowest is 0. */
 void merge_layer(struct merge *m);
 
+/* What can be said about a header alone: the same errors as merge_add gives, before there is a tree. */
+int merge_check(const struct merge_limits *limits, const struct merge_entry *entry, struct err *e);
+
 /* Apply one header. The error names the entry. ERR_CONTENT, ERR_LIMIT. */
 int merge_add(struct merge *m, const struct merge_entry *entry, struct err *e);
 

@@ -4,6 +4,7 @@
 #include "drivers/image/layout.h"
 #include "drivers/image/worker/blobs.h"
 #include "drivers/image/worker/digest.h"
+#include "drivers/image/worker/fetch.h"
 #include "drivers/image/worker/flatten.h"
 #include "drivers/image/worker/limits.h"
 #include "schema/base/fd.h"
@@ -23,6 +24,7 @@ struct pull {
 	struct platform platform;
 	struct registry *registry;
 	struct blobs blobs;
+	struct fetch *fetch;
 	struct manifest manifest;
 	struct image_config config;
 };
@@ -159,22 +161,12 @@ static int load_config(struct pull *p, struct err *e)
 	return manifest_config(p->arena, j, &p->platform, &p->manifest, &p->config, e);
 }
 
-static int ensure_layers(struct pull *p, struct err *e)
-{
-	char what[64];
-
-	for (size_t i = 0; i < p->manifest.n_layers; i++) {
-		snprintf(what, sizeof(what), "fetching layer %zu/%zu", i + 1, p->manifest.n_layers);
-		if (blobs_ensure(&p->blobs, &p->manifest.layers[i].blob, what, e) < 0)
-			return err_wrap(e, "layer %zu", i + 1);
-	}
-	return 0;
-}
-
 static int open_layer(void *arg, size_t layer, int *fd, struct err *e)
 {
 	struct pull *p = arg;
 
+	if (fetch_wait(p->fetch, layer, e) < 0)
+		return -1;
 	return blobs_open(&p->blobs, p->manifest.layers[layer].blob.digest, fd, e);
 }
 
@@ -242,7 +234,11 @@ static int pull(struct pull *p, const json_t *rq, struct flatten_job *job, uint6
 	rc = is_published(job, size, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	return ensure_layers(p, e) < 0 ? -1 : flatten_run(job, size, e);
+	if (fetch_start(&p->blobs, p->layout ? NULL : &p->ref, &p->manifest, &p->fetch, e) < 0)
+		return -1;
+	rc = flatten_run(job, size, e);
+	fetch_close(p->fetch);
+	return rc;
 }
 
 int pull_run(const json_t *request, json_t **result, struct err *e)

@@ -17,7 +17,9 @@ struct registry {
 	struct arena *arena;
 	struct http *http;
 	struct ref ref;
-	const char *base;          /* "https://host/v2/repo" */
+	const char *scheme;        /* "https", or "http" where that is allowed */
+	const char *rest;          /* "://host/v2/repo/" */
+	bool guessed;              /* this machine itself: it may speak TLS nevertheless */
 	const char *authorization; /* what the last challenge was answered with; NULL: none yet */
 };
 
@@ -28,8 +30,9 @@ int registry_open(struct arena *a, const struct ref *ref, struct registry **out,
 
 	r->arena = a;
 	r->ref = *ref;
-	r->base = arena_printf(a, "%s://%s/v2/%s", http_is_plain(host) ? "http" : "https", host,
-		ref->repo);
+	r->scheme = http_is_plain(host) ? "http" : "https";
+	r->guessed = http_is_plain(host) && !http_is_listed(host);
+	r->rest = arena_printf(a, "://%s/v2/%s/", host, ref->repo);
 	if (http_open(&r->http, e) < 0)
 		return -1;
 	*out = r;
@@ -42,6 +45,11 @@ void registry_close(struct registry *r)
 		return;
 	http_close(r->http);
 	r->http = NULL;
+}
+
+void registry_stop_when(struct registry *r, const atomic_bool *stop)
+{
+	http_stop_when(r->http, stop);
 }
 
 static int denied(const struct registry *r, const struct credentials *who, struct err *e)
@@ -67,20 +75,41 @@ static int authorize(struct registry *r, const struct http_answer *answer,
 	return r->authorization ? 0 : denied(r, who, e);
 }
 
-/* One request; a challenge is answered once, so that a registry that always says 401 ends here. */
-static int get(struct registry *r, const char *url, const char *accept, struct http_sink *sink,
+/* A server that expects TLS says so in plain text (Go: "Client sent an HTTP request to an HTTPS
+ * server"). Nothing secret was sent to it by then. */
+static bool speaks_tls(const struct registry *r, const struct http_answer *answer)
+{
+	return r->guessed && answer->status == 400 &&
+		memmem(answer->body, answer->body_len, "HTTPS", 5);
+}
+
+static int ask(struct registry *r, const char *path, const char *accept, struct http_sink *sink,
 	struct http_answer *answer, struct err *e)
 {
-	struct http_request rq = {url, accept, r->authorization, sink};
-	struct credentials who = {0};
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const struct http_request rq = {arena_printf(&a, "%s%s%s", r->scheme, r->rest, path), accept,
+		r->authorization, sink};
 
 	if (http_get(r->http, &rq, answer, e) < 0)
 		return -1;
+	if (!speaks_tls(r, answer))
+		return 0;
+	r->guessed = false;
+	r->scheme = "https";
+	return ask(r, path, accept, sink, answer, e);
+}
+
+/* One request; a challenge is answered once, so that a registry that always says 401 ends here. */
+static int get(struct registry *r, const char *path, const char *accept, struct http_sink *sink,
+	struct http_answer *answer, struct err *e)
+{
+	struct credentials who = {0};
+
+	if (ask(r, path, accept, sink, answer, e) < 0)
+		return -1;
 	if (answer->status == 401) {
-		if (authorize(r, answer, &who, e) < 0)
-			return -1;
-		rq.authorization = r->authorization;
-		if (http_get(r->http, &rq, answer, e) < 0)
+		r->guessed = false; /* from here on secrets are sent */
+		if (authorize(r, answer, &who, e) < 0 || ask(r, path, accept, sink, answer, e) < 0)
 			return -1;
 	}
 	if (answer->status == 401 || answer->status == 403)
@@ -104,12 +133,12 @@ static int not_ok(const struct registry *r, const struct http_answer *answer, co
 int registry_manifest(struct registry *r, struct arena *a, const char *reference, char **data,
 	size_t *n, const char **type, struct err *e)
 {
-	const char *url = arena_printf(a, "%s/manifests/%s", r->base, reference);
+	const char *path = arena_printf(a, "manifests/%s", reference);
 	struct http_answer answer;
 	struct http_memory m;
 
 	http_memory(&m, a, MANIFEST_BYTES_MAX);
-	if (get(r, url, ACCEPT, &m.sink, &answer, e) < 0)
+	if (get(r, path, ACCEPT, &m.sink, &answer, e) < 0)
 		return -1;
 	if (answer.status != 200)
 		return not_ok(r, &answer, "manifest", e);
@@ -124,10 +153,10 @@ int registry_manifest(struct registry *r, struct arena *a, const char *reference
 int registry_blob(struct registry *r, const char *digest, struct http_sink *sink, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *url = arena_printf(&a, "%s/blobs/%s", r->base, digest);
+	const char *path = arena_printf(&a, "blobs/%s", digest);
 	struct http_answer answer;
 
-	if (get(r, url, NULL, sink, &answer, e) < 0)
+	if (get(r, path, NULL, sink, &answer, e) < 0)
 		return -1;
 	if (answer.status != 200 && answer.status != 206)
 		return not_ok(r, &answer, "blob", e);
