@@ -10,12 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
-#define READER_TRIES 100 /* while a writer makes the log's index */
-#define READER_NAP_NS 1000000
 #define JOURNAL_KEEP 10000 /* finished rows that are kept for people to look at */
 
 struct store {
@@ -255,85 +252,39 @@ static bool has_file(struct arena *a, const char *path, const char *suffix)
 	return access(arena_printf(a, "%s%s", path, suffix), F_OK) == 0;
 }
 
-/* A reader changes nothing on the disk, not even the log's index (sqlite.org/wal.html, "Read-Only
- * Databases"). Where there is neither log nor index nobody writes, and the file alone is complete. */
-static const char *reader_uri(struct arena *a, const char *path, bool alone)
+/* A reader makes no file. The log and its index are there since the first writer left them; the index
+ * is scratch memory that processes share, and a reader may have to fill it (sqlite.org/walformat.html).
+ * With readonly_shm=1 it would not even do that, but then SQLite 3.40 tries for ten seconds and gives up
+ * when a writer was killed between the head of the log and its first page. Where there is neither log
+ * nor index, in a copy, the file alone is complete. */
+static const char *reader_uri(struct arena *a, const char *path)
 {
-	const char *how = "";
+	bool alone = !has_file(a, path, "-shm") && !has_file(a, path, "-wal");
 
-	if (alone || (!has_file(a, path, "-shm") && !has_file(a, path, "-wal")))
-		how = "immutable=1";
-	else if (has_file(a, path, "-shm"))
-		how = "readonly_shm=1";
-	return arena_printf(a, "file:%s?%s", escape(a, path), how);
+	return arena_printf(a, "file:%s?%s", escape(a, path), alone ? "immutable=1" : "");
 }
 
-/* alone: a reader that does not look at the log. */
-static int open_file(struct store *s, const char *path, bool write, bool alone, struct err *e)
+static int open_file(struct store *s, const char *path, bool write, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
 	flags |= write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 		       : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
-	if (sqlite3_open_v2(write ? path : reader_uri(&a, path, alone), &s->db, flags, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(write ? path : reader_uri(&a, path), &s->db, flags, NULL) != SQLITE_OK)
 		return db_error(s, e, "cannot open the state database");
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	return 0;
 }
 
-/* A writer that died after it wrote the head of the log and before the first page of it leaves a log
- * without index that a reader of SQLite 3.40 tries again and again and gives up on. There is nothing
- * in such a log, so the file alone is complete. */
-#define LOG_HEAD 32 /* bytes: sqlite.org/fileformat2.html, "The Write-Ahead Log" */
-
-static bool is_empty_log(struct store *s, const char *path)
-{
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct stat st;
-
-	return (sqlite3_errcode(s->db) & 0xff) == SQLITE_PROTOCOL &&
-		stat(arena_printf(&a, "%s-wal", path), &st) == 0 && st.st_size <= LOG_HEAD;
-}
-
-/* One try. again: a writer is about to make the log's index, or has just made it. */
-static int try_reader(struct store *s, const char *path, bool alone, bool *again, struct err *e)
-{
-	int rc = open_file(s, path, false, alone, e);
-
-	if (rc == 0)
-		rc = set_up_reader(s, e);
-	*again = rc < 0 && (sqlite3_errcode(s->db) & 0xff) == SQLITE_READONLY;
-	return rc;
-}
-
-static void start_over(struct store *s, struct err *e)
-{
-	sqlite3_close(s->db);
-	s->db = NULL;
-	err_clear(e);
-}
-
 static int open_reader(struct store *s, const char *path, struct err *e)
 {
-	const struct timespec nap = {.tv_nsec = READER_NAP_NS};
-	bool again, alone = false;
-	int rc = try_reader(s, path, false, &again, e);
-
-	for (int i = 0; rc < 0 && i < READER_TRIES; i++) {
-		if (!again && (alone || !is_empty_log(s, path)))
-			break;
-		alone = !again;
-		start_over(s, e);
-		nanosleep(&nap, NULL);
-		rc = try_reader(s, path, alone, &again, e);
-	}
-	return rc;
+	return open_file(s, path, false, e) < 0 ? -1 : set_up_reader(s, e);
 }
 
 static int open_writer(struct store *s, const char *path, struct err *e)
 {
-	return open_file(s, path, true, false, e) < 0 ? -1 : set_up_writer(s, path, e);
+	return open_file(s, path, true, e) < 0 ? -1 : set_up_writer(s, path, e);
 }
 
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e)
