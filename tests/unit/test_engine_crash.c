@@ -466,8 +466,8 @@ static void not_ready_is_no_failure(void **state)
 	assert_int_equal(run_pass(s->to, true).failed, 0);
 	assert_true(fake_find(world, KIND_VM, "web")->running);
 	world->slow_guest = false;
-	assert_false(pass_in_child(s->to, false).empty); /* the wait is still to be done */
-	assert_int_equal(pass_in_child(s->to, true).failed, 0);
+	assert_false(run_pass(s->to, false).empty); /* the wait is still to be done */
+	assert_int_equal(run_pass(s->to, true).failed, 0);
 	check_converged(s->to, "slow guest");
 	assert_int_equal(fake_find(world, KIND_VM, "web")->starts, 1);
 }
