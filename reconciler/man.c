@@ -55,7 +55,6 @@ static const struct {
 	{"64", "The command line is wrong."},
 	{"65", "The spec, or other data that was given, is wrong."},
 	{"66", "A file that was named cannot be read."},
-	{"69", "Something that is needed does not answer."},
 	{"75", "Another process works on the same state."},
 	{"77", "Permission denied."},
 	{"78", "The configuration is wrong."},
