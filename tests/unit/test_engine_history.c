@@ -71,7 +71,7 @@ static void a_vm_is_made_and_goes(void **state)
 	(void)state;
 	pass(SPEC_WEB);
 	assert_string_equal(story(&a, 0, KIND_VM, "web"),
-		"seen decided:create began:start=making done:start=running");
+		"seen decided:create began:start=making done:start=running recorded=running");
 	assert_string_equal(story(&a, 0, KIND_DISK, "web"),
 		"seen decided:create began:create=making done:create=made");
 	assert_string_equal(story(&a, 0, KIND_GUEST, "web"), "began:wait done:wait");
@@ -113,7 +113,7 @@ static void drift_is_seen_and_repaired(void **state)
 	fake_find(engine_world, KIND_VM, "web")->running = false;
 	pass(SPEC_WEB);
 	assert_string_equal(story(&a, made, KIND_VM, "web"),
-		"seen=drifted decided:restart began:start=making done:start=running");
+		"seen=drifted decided:restart began:start=making done:start=running recorded=running");
 }
 
 static void a_failure_says_what_failed(void **state)
