@@ -25,7 +25,10 @@ ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/
 
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 60
-RUN_TESTS = RECONCILE_BUILD=$(abspath build/release) \
+# A check makes the same random stories each time; make soak draws new ones.
+STORY_SEED ?= 11
+POINTS_SEED ?= 11
+RUN_TESTS = STORY_SEED=$(STORY_SEED) POINTS_SEED=$(POINTS_SEED) RECONCILE_BUILD=$(abspath build/release) \
 	RECONCILE_TEST_KERNEL=$(abspath build/test-assets/kernel/vmlinuz) TEST_JOBS=$(TEST_JOBS) tests/run
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
