@@ -13,17 +13,19 @@
 /* n digits at *p, a number from lo to hi. *p goes behind them; NULL when there is no such number. */
 static int take(const char **p, int n, int lo, int hi)
 {
+	const char *s = *p;
 	int v = 0;
 
-	for (int i = 0; *p && i < n; i++) {
-		if (!isdigit((unsigned char)(*p)[i])) {
+	if (!s)
+		return 0;
+	for (int i = 0; i < n; i++) {
+		if (!isdigit((unsigned char)s[i])) {
 			*p = NULL;
 			return 0;
 		}
-		v = v * 10 + ((*p)[i] - '0');
+		v = v * 10 + (s[i] - '0');
 	}
-	if (*p)
-		*p = v >= lo && v <= hi ? *p + n : NULL;
+	*p = v >= lo && v <= hi ? s + n : NULL;
 	return v;
 }
 

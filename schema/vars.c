@@ -181,7 +181,9 @@ static const char *value_of(struct load *l, struct var *v, struct var_trace *t)
 		return v->given;
 	from_env = env_of(l, v);
 	t->how = from_env ? v->env_name : "its default";
-	t->pos = from_env ? (struct pos){0} : v->declared;
+	t->pos = v->declared;
+	if (from_env)
+		t->pos = (struct pos){0};
 	return from_env ? from_env : v->dflt;
 }
 
