@@ -51,7 +51,7 @@ static int gather(struct cli *c, struct store *s, struct chain *ch, struct err *
 		if (!last || ev->seq > last->seq)
 			last = ev;
 	vec_each(ev, &all)
-		if (!strcmp(ev->pass, last->pass))
+		if (last && !strcmp(ev->pass, last->pass))
 			*vec_push(&c->arena, &ch->events) = *ev;
 	if (ch->events.n)
 		qsort(ch->events.v, ch->events.n, sizeof(*ch->events.v), by_seq);

@@ -165,7 +165,7 @@ bool secret_read(struct binding *b, const char *name, const struct yaml_node *ma
 	const char *path = key ? path_of(b, place, key->child) : NULL;
 	size_t n = 0;
 
-	if (!path || !read_text(b, key->child, path, text, &n))
+	if (!path || place >= PLACE_N || !read_text(b, key->child, path, text, &n))
 		return false;
 	*marker = marker_of(b, place, key->child->text, *text, n);
 	return true;

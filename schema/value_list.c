@@ -31,7 +31,7 @@ static void insert(struct arena *a, struct strv *list, size_t at, const char *te
 	if (!list->v || room_for(list->n + 1) > room_for(list->n)) {
 		const char **bigger = arena_array(a, room_for(list->n + 1), sizeof(*bigger));
 
-		if (list->n)
+		if (list->n && list->v)
 			memcpy(bigger, list->v, list->n * sizeof(*bigger));
 		list->v = bigger;
 	}

@@ -124,7 +124,7 @@ static const char *default_of(struct load *l, struct source *src, const struct y
 		vars_expand(l, src, &copy);
 	if (copy.bad || is_one_line(copy.text))
 		return copy.text;
-	d = BIND_ERROR(l, src, n, "vars: a value is one line of text without control characters");
+	BIND_ERROR(l, src, n, "vars: a value is one line of text without control characters");
 	return "";
 }
 

@@ -234,6 +234,8 @@ static void hold(struct arena *a, const struct view *v, struct delta *out)
 /* A change of the spec needs the disk that drifted: it cannot be had without the repair. */
 static void block_change(struct arena *a, const struct view *v, struct delta *out)
 {
+	if (!v->object)
+		return;
 	if (v->object->kind == KIND_DISK && out->verdict == VERDICT_RESTART)
 		diff_block(a, out, arena_printf(a, "%s, and drift: %s leaves it so", out->left,
 			drift_name(out->drift)), v->object->spec->pos);

@@ -248,7 +248,7 @@ int store_event_states(struct store *s, struct arena *a, int64_t at_ms, struct e
 	if (walk_open(&w, at_ms, e) < 0)
 		return -1;
 	while ((rc = walk_next(&w, a, &ev, &known, e)) > 0)
-		if (known && strcmp(ev.state, "gone"))
+		if (known && ev.state && strcmp(ev.state, "gone"))
 			*vec_push(a, out) = ev;
 	if (rc == 0 && out->n)
 		qsort(out->v, out->n, sizeof(*out->v), compare_events);
