@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define WAL_RETRY_MS 5
 #define JOURNAL_KEEP 10000 /* finished rows that are kept for people to look at */
 
 struct store {
@@ -209,6 +211,23 @@ undo:
 	return -1;
 }
 
+/* The first switch to WAL goes from a read lock to an exclusive one. There SQLite does not call the
+ * busy handler, since two that do so would wait for each other: whoever loses is told at once that
+ * the database is busy, whatever the timeout, and has to begin again. */
+static int switch_to_wal(struct store *s, const char *what, struct err *e)
+{
+	const struct timespec nap = {.tv_nsec = WAL_RETRY_MS * 1000000L};
+	const int64_t end = clock_mono_ms() + BUSY_TIMEOUT_MS;
+
+	while (run(s, "PRAGMA journal_mode = WAL", what, e) < 0) {
+		if (e->kind != ERR_LOCKED || clock_mono_ms() >= end)
+			return -1;
+		err_clear(e);
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 static int set_up_writer(struct store *s, const char *path, struct err *e)
 {
 	const char *what = "cannot open the state database";
@@ -219,7 +238,7 @@ static int set_up_writer(struct store *s, const char *path, struct err *e)
 		return -1;
 	/* The log and its index stay when the last writer leaves, so that no reader makes them. */
 	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-	if (run(s, "PRAGMA journal_mode = WAL", what, e) < 0 ||
+	if (switch_to_wal(s, what, e) < 0 ||
 		run(s, "PRAGMA synchronous = FULL", what, e) < 0 ||
 		run(s, "PRAGMA journal_size_limit = 1048576", what, e) < 0)
 		return -1;
