@@ -7,6 +7,7 @@
 #   make bench        figures, one JSON line each
 #   make crash        a pass killed and failed at every point, and the program at its system calls
 #   make soak         random worlds, SOAK_PASSES passes
+#   make lab          a whole host as a VM, used and broken: docs/lab.md; LABS="tests/lab/5-cut": one
 #   make fresh        the README's first command on a bare Debian 12; FRESH=--full: and the second
 #
 # tests/unit/test_NAME.c is one cmocka program each. It links every archive; an archive member is
@@ -130,10 +131,16 @@ soak:
 fresh:
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-fresh FRESH="$(FRESH)" tests/run tests/fresh/fresh
 
+# Root, and half an hour. Each scenario has a lab of its own; one at a time, since one fills two CPUs.
+LABS ?= $(wildcard tests/lab/[0-9]-*)
+lab: all
+	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
+		tests/run $(LABS)
+
 bench: all $(B)/tests/bench/spec-time
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
-.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh
+.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab
 .SECONDARY:
 
 # Documents that come from the tables; tests/unit/test_docs.c says when one is stale.
