@@ -16,6 +16,9 @@
 #define RUN_LOG "vmm.log"
 #define RUN_NOTE "start.json"
 
+/* In the note: the context id of the VM's vsock device, when it was given one. */
+#define RUN_NOTE_VSOCK "vsock"
+
 /* Time limits where neither step nor spec names one. */
 #define RUN_READY_TIMEOUT_MS 90000
 #define RUN_STOP_TIMEOUT_MS 10000

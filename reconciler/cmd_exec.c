@@ -45,7 +45,7 @@ static int run_in_guest(struct cli *c, const char *run_dir, struct err *e)
 
 	*vec_push(&c->arena, &c->env) = NULL;
 	x.env = (const char *const *)c->env.v;
-	if (agent_open(run_dir, (int64_t)c->timeout_ms, &cli_cancel, &agent, e) < 0 ||
+	if (agent_reach(run_dir, (int64_t)c->timeout_ms, &cli_cancel, &agent, e) < 0 ||
 		agent_exec(agent, &x, &code, e) < 0)
 		return -1;
 	return code;

@@ -31,7 +31,7 @@ static const char *ask_agent(const struct view *v)
 
 	if (!run)
 		return "no";
-	if (agent_open(run, READY_TIMEOUT_MS, &cli_cancel, &agent, &err) < 0)
+	if (agent_reach(run, READY_TIMEOUT_MS, &cli_cancel, &agent, &err) < 0)
 		return err.kind == ERR_LOCKED ? "busy" : "no";
 	return agent_ping(agent, READY_TIMEOUT_MS, &err) == 0 ? "yes" : "no";
 }

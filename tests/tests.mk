@@ -7,6 +7,8 @@
 #   make bench        figures, one JSON line each
 #   make crash        a pass killed and failed at every point, and the program at its system calls
 #   make soak         random worlds, SOAK_PASSES passes
+#   make lab          a whole host as a VM, used and broken: docs/lab.md; LABS="tests/lab/5-cut": one
+#   make fresh        the README's first command on a bare Debian 12; FRESH=--full: and the second
 #
 # tests/unit/test_NAME.c is one cmocka program each. It links every archive; an archive member is
 # only pulled in for a symbol that is still missing, so a test that defines or links a twin first
@@ -125,10 +127,20 @@ soak:
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_random
 	$(Q)SOAK_PASSES=$(SOAK_PASSES) build/release/tests/unit/test_engine_random
 
+# Root, some 100 MB of packages, and a minute and a half; FRESH=--full takes a whole check longer.
+fresh:
+	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-fresh FRESH="$(FRESH)" tests/run tests/fresh/fresh
+
+# Root, and half an hour. Each scenario has a lab of its own; one at a time, since one fills two CPUs.
+LABS ?= $(wildcard tests/lab/[0-9]-*)
+lab: all
+	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
+		tests/run $(LABS)
+
 bench: all $(B)/tests/bench/spec-time
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
-.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak
+.PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab
 .SECONDARY:
 
 # Documents that come from the tables; tests/unit/test_docs.c says when one is stale.

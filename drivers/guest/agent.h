@@ -22,6 +22,11 @@ struct agent;
 int agent_open(const char *run, int64_t timeout_ms, const volatile sig_atomic_t *cancel,
 	struct agent **out, struct err *e);
 
+/* The same for a VM that is up: over vsock where it was given a device, else by agent_open. Waiting for
+ * a guest that boots is for agent_open, which hears of its first word. */
+int agent_reach(const char *run, int64_t timeout_ms, const volatile sig_atomic_t *cancel,
+	struct agent **out, struct err *e);
+
 /* The same over a connected stream socket, which it takes over (tests, vsock). */
 int agent_attach(int fd, int64_t timeout_ms, struct agent **out, struct err *e);
 

@@ -160,6 +160,8 @@ static int make_note(struct start *s, struct err *e)
 	kvs_setf(a, &s->note, "nonce", "%016llx", (unsigned long long)nonce);
 	kvs_set(a, &s->note, "accel", s->qemu.kvm ? "kvm" : "tcg");
 	kvs_set(a, &s->note, "cid", kvs_get(&s->step->args, "cid"));
+	if (s->qemu.cid)
+		kvs_setf(a, &s->note, RUN_NOTE_VSOCK, "%u", s->qemu.cid);
 	kvs_setf(a, &s->note, "want", "%016llx", (unsigned long long)want);
 	return 0;
 }
