@@ -173,7 +173,7 @@ static void an_ordinary_user(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can become another user");
 	assert_int_equal(chmod(scratch, 0755), 0);
 	assert_int_equal(in_child(as_user, NULL), 0); /* no HOME, nothing: a clear error */
 	set_below("HOME", "h");
@@ -257,7 +257,7 @@ static void folders_of_another_user(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can give a folder away");
 	set_below("RECONCILE_CACHE_DIR", "c");
 	snprintf(path, sizeof(path), "%s/s", scratch);
 	assert_int_equal(mkdir(path, 0700), 0);
