@@ -56,8 +56,8 @@ const struct opt options[] = {
 	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift ",
 		"whose objects these are (default: path of the first file)", NULL},
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
-	{"env", 'e', OPT_LIST, AT(env), "NAME=VALUE", " exec ",
-		"environment of the command, may be given again", NULL},
+	{"env", 'e', OPT_LIST, AT(env), "NAME[=VALUE]", " exec ",
+		"environment of the command, without a value that of ours; may be given again", NULL},
 	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ",
 		"run as this user (default: the workload's)", NULL},
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
@@ -488,14 +488,23 @@ int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e
 	return err_hint(e, "for example: reconcile %s vms.yaml", c->cmd->name);
 }
 
+/* What has no name that would be the same the next time. */
+static bool is_stream(const char *file)
+{
+	return !strcmp(file, "-") || !strncmp(file, "/dev/fd/", 8) ||
+		!strncmp(file, "/proc/self/fd/", 14);
+}
+
 const char *cli_source(struct cli *c, const char *const *files, size_t n)
 {
 	char folder[PATH_MAX];
 	const char *slash, *file;
 	size_t len;
 
-	if (c->source || !n || !strcmp(files[0], "-"))
-		return c->source ? c->source : n ? files[0] : "";
+	if (c->source || !n)
+		return c->source ? c->source : "";
+	if (is_stream(files[0]))
+		return "-";
 	len = strlen(files[0]);
 	while (len > 1 && files[0][len - 1] == '/') /* a folder of files */
 		len--;

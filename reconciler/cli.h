@@ -102,5 +102,5 @@ void cli_help(const struct cli *c, const struct cmd *cmd, FILE *to);
 int cli_files(struct cli *c, const char *const **files, size_t *n, struct err *e);
 
 /* Whose spec these files are: --source, else the absolute path of the first file ("-" for standard
- * input). Not normalised further: the owner is what the user named. */
+ * input and for a pipe of the shell's). Not normalised further: the owner is what the user named. */
 const char *cli_source(struct cli *c, const char *const *files, size_t n);

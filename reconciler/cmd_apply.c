@@ -30,9 +30,11 @@ const struct cmd cmd_apply = {
 		"and as much as can be done; what fails is undone and reported, the rest goes on. Run it\n"
 		"again at any time, also after a crash: it starts from what is really there.\n\n"
 		"What the spec no longer names is deleted (after confirmation), if it came from the same\n"
-		"source. The source is the path of the first file unless --source names one.\n\n"
+		"source. The source is the path of the first file, or - for standard input and <(command),\n"
+		"unless --source names one.\n\n"
 		"  reconcile apply vms.yaml\n"
 		"  reconcile apply -y -f base.yaml -f web.yaml\n"
-		"  reconcile apply --dry-run vms.yaml",
+		"  reconcile apply --dry-run vms.yaml\n"
+		"  reconcile apply --source web <(./generate web)",
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "drivers/guest/agent.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,28 @@ static const char *const *command(struct cli *c)
 	return (const char *const *)argv.v;
 }
 
+/* "-e NAME" passes on the caller's value, as docker does. An empty name is no name, and a variable that
+ * is not set here is more often a slip than a wish for nothing. */
+static int complete_env(struct cli *c, struct err *e)
+{
+	vec_each(v, &c->env) {
+		const char *value;
+
+		if (!(*v)[0] || (*v)[0] == '=')
+			return err_set(e, ERR_USAGE, "--env: \"%.80s\" has no name", *v);
+		if (strchr(*v, '='))
+			continue;
+		value = getenv(*v);
+		if (!value) {
+			err_set(e, ERR_USAGE, "--env: %.80s is not set here", *v);
+			return err_hint(e, "give %.80s=VALUE", *v);
+		}
+		*v = arena_printf(&c->arena, "%s=%s", *v, value);
+	}
+	*vec_push(&c->arena, &c->env) = NULL;
+	return 0;
+}
+
 static int run_in_guest(struct cli *c, const char *run_dir, struct err *e)
 {
 	_cleanup_agent_ struct agent *agent = NULL;
@@ -43,7 +66,6 @@ static int run_in_guest(struct cli *c, const char *run_dir, struct err *e)
 	};
 	int code;
 
-	*vec_push(&c->arena, &c->env) = NULL;
 	x.env = (const char *const *)c->env.v;
 	if (agent_reach(run_dir, (int64_t)c->timeout_ms, &cli_cancel, &agent, e) < 0 ||
 		agent_exec(agent, &x, &code, e) < 0)
@@ -61,6 +83,8 @@ static int run(struct cli *c, struct err *e)
 		err_set(e, ERR_USAGE, "exec: give a VM and a command");
 		return err_hint(e, "for example: reconcile exec web -- uname -a");
 	}
+	if (complete_env(c, e) < 0)
+		return -1;
 	rc = session_vm(c, &p, c->args.v[0], &v, e);
 	if (rc == 0 && !v->observed.running) {
 		rc = err_set(e, ERR_GUEST, "vm/%s is not running", v->record->name);
@@ -85,6 +109,7 @@ const struct cmd cmd_exec = {
 		"single word goes to the guest's shell; several are passed on as they are.\n\n"
 		"  reconcile exec web -- uname -a\n"
 		"  reconcile exec web 'ps | wc -l'\n"
+		"  reconcile exec -e LANG -e MODE=test web -- ./run\n"
 		"  tar c site | reconcile exec web -- tar x -C /srv",
 	.run = run,
 };

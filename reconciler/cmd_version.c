@@ -2,7 +2,7 @@
 #include "reconciler/print.h"
 
 #ifndef RC_COMMIT
-#define RC_COMMIT "unknown"
+#define RC_COMMIT "" /* built outside of a git tree */
 #endif
 
 static int run(struct cli *c, struct err *e)
@@ -14,7 +14,8 @@ static int run(struct cli *c, struct err *e)
 
 		print_json(j);
 	} else {
-		printf("reconcile %s (%s)\n", RC_VERSION, RC_COMMIT);
+		printf("reconcile %s (%s)\n", RC_VERSION,
+			RC_COMMIT[0] ? RC_COMMIT : "built outside of a git tree, commit not known");
 	}
 	return 0;
 }

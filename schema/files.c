@@ -30,24 +30,26 @@ static int too_large(const char *what, struct err *e)
 		(unsigned)(SPEC_BYTES_MAX >> 20));
 }
 
-static int read_stdin(struct arena *a, char **text, size_t *len, struct err *e)
+/* Everything that comes out of a descriptor: standard input or a pipe. */
+static int read_stream(struct arena *a, int fd, const char *what, char **text, size_t *len,
+	struct err *e)
 {
 	size_t room = STDIN_ROOM, n = 0;
 	char *buf = arena_alloc(a, room);
 
 	for (;;) {
-		ssize_t got = read(STDIN_FILENO, buf + n, room - n);
+		ssize_t got = read(fd, buf + n, room - n);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return err_set(e, ERR_NOINPUT, "cannot read standard input: %s",
+			return err_set(e, ERR_NOINPUT, "cannot read %.200s: %s", what,
 				strerror(errno));
 		n += (size_t)got;
 		if (!got)
 			break;
 		if (n > SPEC_BYTES_MAX)
-			return too_large("standard input", e);
+			return too_large(what, e);
 		if (n == room) {
 			char *bigger = arena_alloc(a, room * 2);
 
@@ -82,10 +84,7 @@ static int read_path(struct arena *a, const char *path, char **text, size_t *len
 {
 	if (!file_read(a, AT_FDCWD, path, SPEC_BYTES_MAX, text, len, e))
 		return 0;
-	/* sysexits(3): what cannot be read is EX_NOINPUT, what reads badly EX_DATAERR. */
-	if (e && e->kind == ERR_DENIED)
-		e->kind = ERR_NOINPUT;
-	else if (e && e->kind == ERR_LIMIT)
+	if (e && e->kind == ERR_LIMIT)
 		too_large(path, e);
 	return -1;
 }
@@ -133,9 +132,44 @@ static int add_stdin(struct load *l, struct err *e)
 	vec_each(s, &l->sources)
 		if (!strcmp((*s)->name, STDIN_NAME))
 			return err_set(e, ERR_USAGE, "%s: is given twice", STDIN_NAME);
-	if (read_stdin(l->a, &text, &len, e) < 0)
+	if (read_stream(l->a, STDIN_FILENO, "standard input", &text, &len, e) < 0)
 		return -1;
 	return add_text(l, "", STDIN_NAME, NULL, text, len, e);
+}
+
+/* N of /dev/fd/N, which is how a shell names the pipe of <(command); -1: another path. */
+static int inherited_fd(const char *path)
+{
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+	char *end;
+	long n;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		const char *number = path + strlen(folders[i]);
+
+		if (strncmp(path, folders[i], strlen(folders[i])) != 0 || *number < '0' || *number > '9')
+			continue;
+		n = strtol(number, &end, 10);
+		return *end || n > INT_MAX ? -1 : (int)n;
+	}
+	return -1;
+}
+
+/* A pipe that we were handed is read to its end. One that has a name of its own may never get a
+ * writer: whoever opens it for us knows better. */
+static int add_pipe(struct load *l, const char *path, struct err *e)
+{
+	const int fd = inherited_fd(path);
+	char *text = NULL;
+	size_t len = 0;
+
+	if (fd < 0) {
+		err_set(e, ERR_NOINPUT, "%.200s: is a pipe (FIFO), not a regular file", path);
+		return err_hint(e, "give - instead, and let the shell open it: <%.200s", path);
+	}
+	if (read_stream(l->a, fd, path, &text, &len, e) < 0)
+		return -1;
+	return add_text(l, "", path, NULL, text, len, e);
 }
 
 static int add_file(struct load *l, const char *path, struct err *e)
@@ -197,6 +231,8 @@ int files_add(struct load *l, const char *path, struct err *e)
 		return add_stdin(l, e);
 	if (*path && !stat(path, &st) && S_ISDIR(st.st_mode))
 		return add_folder(l, path, e);
+	if (*path && !stat(path, &st) && S_ISFIFO(st.st_mode))
+		return add_pipe(l, path, e);
 	return add_file(l, path, e);
 }
 

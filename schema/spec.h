@@ -52,11 +52,12 @@ struct spec_input {
 };
 
 /* Read and check one spec from files; a path may be a folder, which stands for the *.yaml and *.yml
- * right in it, sorted, without hidden ones; "-" is standard input. Files that they include are read
+ * right in it, sorted, without hidden ones; "-" is standard input, and a pipe is read when it is
+ * /dev/fd/N. Files that they include are read
  * too, each once. Everything lives in a.
  * Returns 0 with *out when there is no error among the diagnostics (warnings are allowed);
  * -1 otherwise: e is ERR_SPEC ("vms.yaml: 3 errors") when the text is at fault and diags says
- * where, or a file is larger than SPEC_BYTES_MAX; ERR_NOINPUT when a file cannot be read; ERR_USAGE
+ * where, or a file is larger than SPEC_BYTES_MAX; ERR_NOINPUT or ERR_DENIED when a file cannot be read; ERR_USAGE
  * when one is given twice, or a variable that the spec does not know. Positions name a file as paths
  * does, standard input as <stdin>.
  *

@@ -72,13 +72,22 @@ static int check_folder(const char *path, int fd, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at %s", path);
 	if (st.st_uid != geteuid())
-		return err_set(e, ERR_CONFLICT, "%s belongs to user %u, not to you", path,
+		return err_set(e, ERR_CONFIG, "%s belongs to user %u, not to you", path,
 			(unsigned)st.st_uid);
 	if (st.st_mode & 022) {
-		err_set(e, ERR_CONFLICT, "%s can be written to by others", path);
+		err_set(e, ERR_CONFIG, "%s can be written to by others", path);
 		return err_hint(e, "chmod go-w %s", path);
 	}
 	return 0;
+}
+
+/* Something else is where a folder of ours is to be: that is how this host is set up, not a fault of
+ * the moment. */
+static int misplaced(struct err *e)
+{
+	if (e->errnum == ENOTDIR || e->errnum == ELOOP || e->errnum == ENAMETOOLONG)
+		e->kind = ERR_CONFIG;
+	return -1;
 }
 
 /* Open a folder; the name that comes back has no symbolic link in it. */
@@ -89,12 +98,14 @@ static int open_folder(struct arena *a, const char **path, bool write, int *fd, 
 	if (write)
 		umask(077); /* state is its owner's alone, the database too */
 	if (write && dir_make(AT_FDCWD, *path, 0700, e) < 0)
-		return -1;
+		return misplaced(e);
 	*fd = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0 && errno == ENOENT && !write)
 		return 0;
-	if (*fd < 0)
-		return err_sys(e, errno, "cannot open folder %s", *path);
+	if (*fd < 0) {
+		err_sys(e, errno, "cannot open folder %s", *path);
+		return misplaced(e);
+	}
 	if (!realpath(*path, real))
 		return err_sys(e, errno, "cannot resolve %s", *path);
 	*path = arena_dup(a, real);
@@ -157,15 +168,17 @@ int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_m
 	if (h->state_dir && !h->run_dir)
 		h->run_dir = arena_printf(a, "%s/run", h->state_dir);
 	if (!h->state_dir) {
-		err_set(e, ERR_USAGE, "no state directory: neither HOME nor XDG_STATE_HOME is set");
+		err_set(e, ERR_CONFIG, "no state directory: neither HOME nor XDG_STATE_HOME is set");
 		return err_hint(e, "give --state-dir DIR");
 	}
 	if (open_folder(a, &h->state_dir, write, &h->state_fd, e) < 0 ||
 		open_folder(a, &h->run_dir, write, &h->run_fd, e) < 0 ||
 		proc_boot_id(boot_id, e) < 0)
 		goto fail;
-	if (write && dir_make(AT_FDCWD, h->cache_dir, 0700, e) < 0)
+	if (write && dir_make(AT_FDCWD, h->cache_dir, 0700, e) < 0) {
+		misplaced(e);
 		goto fail;
+	}
 	h->boot_id = arena_dup(a, boot_id);
 	h->instance = instance_of(a, h->state_dir);
 	h->program_dir = program_dir(a);

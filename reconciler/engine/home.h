@@ -16,8 +16,8 @@ struct home {
 
 /* Find the folders. write: make what is missing (0700) and take the lock, waiting at most wait_ms;
  * without it nothing is made and a folder that is not there leaves its descriptor -1.
- * Fails: ERR_DENIED, ERR_CONFLICT (a folder of another user, or others may write to it),
- * ERR_LOCKED. */
+ * Fails: ERR_DENIED, ERR_CONFIG (no place for it, no folder, a folder of another user, or others may
+ * write to it), ERR_LOCKED. */
 int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_ms,
 	const volatile sig_atomic_t *cancel, struct home *out, struct err *e);
 void home_close(struct home *h);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The one table of exit codes; docs/exit-status.md shows it and tests/unit/test_err.c compares. */
 static const struct {
 	const char *name;
 	int exit_code;
@@ -22,11 +23,12 @@ static const struct {
 	[ERR_GUARD] = {"guard", 4},
 	[ERR_CONFLICT] = {"conflict", 1},
 	[ERR_REMOTE] = {"remote", 1},
-	[ERR_CONTENT] = {"content", 1},
+	[ERR_CONTENT] = {"content", 65},
 	[ERR_LIMIT] = {"limit", 1},
 	[ERR_TIMEOUT] = {"timeout", 5},
 	[ERR_GUEST] = {"guest", 1},
 	[ERR_CANCELLED] = {"cancelled", 1},
+	[ERR_CONFIG] = {"config", 78},
 };
 
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)

@@ -26,6 +26,7 @@ enum err_kind {
 	ERR_TIMEOUT,  /* it took longer than allowed */
 	ERR_GUEST,    /* the guest or its agent failed */
 	ERR_CANCELLED,/* the user or a signal asked to stop */
+	ERR_CONFIG,   /* where the program works is not fit for it: folders, owners, environment */
 	ERR_KIND_N
 };
 

@@ -14,6 +14,11 @@ function result(word, rest) {
 	printf "%s %d%s\n", word, ++seen, rest == "" ? "" : " " rest
 }
 
+# Whether a line says why it skips.
+function has_reason(line) {
+	return line ~ /# SKIP +[^ ]/
+}
+
 /^1\.\.0/ && !plans {
 	skip_all = $0
 	next
@@ -26,8 +31,16 @@ function result(word, rest) {
 /^not ok [0-9]+ # SKIP/ {
 	name = $0
 	sub(/^not ok [0-9]+ # SKIP */, "", name)
-	result("ok", "- " name " # SKIP " (said == "" ? "no reason given" : said))
+	if (said == "")
+		result("not ok", "- " name ": skipped without a reason")
+	else
+		result("ok", "- " name " # SKIP " said)
 	said = ""
+	next
+}
+/^ok( |$).*# SKIP/ && !has_reason($0) {
+	sub(/ *# SKIP *$/, "")
+	result("not ok", substr($0, 4) ": skipped without a reason")
 	next
 }
 /^ok( |$)/ {
@@ -47,8 +60,12 @@ function result(word, rest) {
 }
 
 END {
-	if (status == 77 && !plans && !seen)
-		print "1..0 # SKIP " (reason == "" ? "no reason given" : reason)
+	if (status == 77 && !plans && !seen && skip_all == "" && reason != "")
+		skip_all = "1..0 # SKIP " reason
+	if (has_reason(skip_all) && !seen)
+		print skip_all
+	else if ((status == 77 || skip_all ~ /# SKIP/) && !plans && !seen)
+		print "not ok 1 - skipped without a reason\n1..1"
 	else if (skip_all != "" && !seen)
 		print skip_all
 	else if (plans)

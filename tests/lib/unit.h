@@ -54,6 +54,13 @@ static inline int in_child(int (*check)(void *arg), void *arg)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + status;
 }
 
+/* A skip says why: the runner takes the last message before it as the reason. */
+#define skip_because(why)                      \
+	do {                                   \
+		print_message("%s\n", (why)); \
+		skip();                        \
+	} while (0)
+
 /* Write a file whole, without ceremony. */
 static inline void put_file(int dirfd, const char *name, const void *data, size_t n)
 {

@@ -160,7 +160,7 @@ static int as_user(void *arg)
 	if (setgid(12345) < 0 || setuid(12345) < 0)
 		return 77;
 	if (home_open(&a, NULL, false, 0, NULL, &h, &err) < 0)
-		return err.kind == ERR_USAGE && !arg ? 0 : 1;
+		return err.kind == ERR_CONFIG && !arg ? 0 : 1;
 	if (!arg)
 		return 2;
 	return strcmp(h.host.state_dir, arg) ? 3 : 0;
@@ -173,7 +173,7 @@ static void an_ordinary_user(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can become another user");
 	assert_int_equal(chmod(scratch, 0755), 0);
 	assert_int_equal(in_child(as_user, NULL), 0); /* no HOME, nothing: a clear error */
 	set_below("HOME", "h");
@@ -241,14 +241,14 @@ static void folders_must_be_ours_alone(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(chmod(path, bad[i]), 0);
-		assert_refused(path, true, ERR_CONFLICT);
-		assert_refused(path, false, ERR_CONFLICT);
+		assert_refused(path, true, ERR_CONFIG);
+		assert_refused(path, false, ERR_CONFIG);
 	}
 	assert_int_equal(chmod(path, 0755), 0); /* to be read is fine */
 	set_below("RECONCILE_RUN_DIR", "r");
 	assert_int_equal(mkdirat(dir, "r", 0700), 0);
 	assert_int_equal(fchmodat(dir, "r", 0770, 0), 0);
-	assert_refused(path, true, ERR_CONFLICT); /* the runtime folder as well */
+	assert_refused(path, true, ERR_CONFIG); /* the runtime folder as well */
 }
 
 static void folders_of_another_user(void **state)
@@ -257,13 +257,13 @@ static void folders_of_another_user(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can give a folder away");
 	set_below("RECONCILE_CACHE_DIR", "c");
 	snprintf(path, sizeof(path), "%s/s", scratch);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chown(path, 12345, 12345), 0);
-	assert_refused(path, true, ERR_CONFLICT);
-	assert_refused(path, false, ERR_CONFLICT);
+	assert_refused(path, true, ERR_CONFIG);
+	assert_refused(path, false, ERR_CONFIG);
 	assert_false(exists("s/lock"));
 }
 
@@ -275,16 +275,16 @@ static void not_a_folder(void **state)
 	set_below("RECONCILE_CACHE_DIR", "c");
 	put_text(dir, "file", "x");
 	snprintf(path, sizeof(path), "%s/file", scratch);
-	assert_refused(path, true, ERR_SYSTEM);
-	assert_refused(path, false, ERR_SYSTEM);
+	assert_refused(path, true, ERR_CONFIG);
+	assert_refused(path, false, ERR_CONFIG);
 	snprintf(path, sizeof(path), "%s/file/below", scratch);
-	assert_refused(path, true, ERR_SYSTEM);
+	assert_refused(path, true, ERR_CONFIG);
 	assert_int_equal(symlinkat("nowhere", dir, "dangling"), 0);
 	snprintf(path, sizeof(path), "%s/dangling", scratch);
-	assert_refused(path, true, ERR_SYSTEM);
+	assert_refused(path, true, ERR_CONFIG);
 	put_text(dir, "c", "x");
 	snprintf(path, sizeof(path), "%s/s", scratch);
-	assert_refused(path, true, ERR_SYSTEM); /* the cache */
+	assert_refused(path, true, ERR_CONFIG); /* the cache */
 }
 
 /* ---- who is who ------------------------------------------------------------------------------------ */

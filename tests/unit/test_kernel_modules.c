@@ -2,15 +2,11 @@
 #include "drivers/kernel/worker/cpio.h"
 #include "drivers/kernel/worker/modinfo.h"
 #include "drivers/kernel/worker/modules.h"
+#include "drivers/kernel/worker/modtree.h"
+
+#include "tests/lib/unit.h"
 
 #include <elf.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 /* ---- a module file with nothing but what matters ---------------------------------------- */
 
@@ -248,13 +244,43 @@ static void test_cpio(void **state)
 		assert_int_equal(c.out.v[i], 0);
 }
 
+/* As an ordinary user, who cannot open a folder below. */
+static int open_modules(void *arg)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct modtree tree;
+	struct err e = ERR_INIT;
+
+	if (geteuid() == 0 && setuid(65534) < 0)
+		return 1;
+	if (modtree_open(&a, arg, &tree, &e) == 0 || e.kind != ERR_DENIED)
+		return 2;
+	return strstr(e.msg, "/closed") ? 0 : 3;
+}
+
+static void test_closed_folder(void **state)
+{
+	char dir[SCRATCH_MAX], below[SCRATCH_MAX + 16];
+	int rc;
+
+	(void)state;
+	scratch_make(dir);
+	snprintf(below, sizeof(below), "%s/closed", dir);
+	assert_int_equal(mkdir(below, 0), 0);
+	assert_int_equal(chmod(dir, 0755), 0);
+	rc = in_child(open_modules, dir);
+	assert_int_equal(rmdir(below), 0);
+	scratch_remove(dir);
+	assert_int_equal(rc, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modinfo), cmocka_unit_test(test_modinfo_damaged),
 		cmocka_unit_test(test_file_names), cmocka_unit_test(test_order),
 		cmocka_unit_test(test_order_is_bounded), cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_cpio),
+		cmocka_unit_test(test_cpio), cmocka_unit_test(test_closed_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

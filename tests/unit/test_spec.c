@@ -255,7 +255,7 @@ static void test_denied(void **state)
 	assert_int_equal(chmod(dir, 0755), 0);
 	if (!was) /* root may read everything */
 		assert_int_equal(seteuid(65534), 0);
-	expect_unread(path_of('a'), ERR_NOINPUT);
+	expect_unread(path_of('a'), ERR_DENIED);
 	assert_int_equal(seteuid(was), 0);
 }
 

@@ -51,7 +51,7 @@ static int list(struct arena *a, int parent, const char *name, const char *prefi
 	_cleanup_fd_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, errno, "cannot open folder %s%s", t->dir, prefix);
+		return err_sys(e, errno, "cannot open folder %s/%s", t->dir, prefix);
 	if (depth > DEPTH_MAX)
 		return err_set(e, ERR_LIMIT, "%s: folders nested too deeply", t->dir);
 	d = fdopendir(fd);
