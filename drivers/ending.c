@@ -21,12 +21,13 @@ static bool from_exit(struct arena *a, const json_t *event, struct ending *out)
 
 	if (code >= 0 && code <= 255) {
 		*out = (struct ending){ENDING_EXIT, (int)code,
-			arena_printf(a, "the workload exited with code %d", (int)code)};
+			arena_printf(a, "the workload exited with code %d", (int)code), false};
 		return true;
 	}
 	if (signal >= 1 && signal <= 64) {
 		*out = (struct ending){ENDING_EXIT, 128 + (int)signal,
-			arena_printf(a, "the workload was killed by signal %d", (int)signal)};
+			arena_printf(a, "the workload was killed by signal %d", (int)signal),
+			false};
 		return true;
 	}
 	return false;
@@ -41,14 +42,39 @@ static bool from_event(struct arena *a, const json_t *event, struct ending *out)
 	if (!strcmp(ev, "error")) {
 		*out = (struct ending){ENDING_ERROR, 0,
 			arena_printf(a, "the workload could not be started: %s",
-				plain_text(a, msg, strnlen(msg, MSG_MAX)))};
+				plain_text(a, msg, strnlen(msg, MSG_MAX))), false};
 		return true;
 	}
 	if (!strcmp(ev, "stop")) {
-		*out = (struct ending){ENDING_STOPPED, 0, "stopped"};
+		*out = (struct ending){ENDING_STOPPED, 0, "stopped", false};
 		return true;
 	}
 	return false;
+}
+
+/* The code that follows says only whether the program was not there (127) or could not be run. */
+static void add_code(struct arena *a, const json_t *event, struct ending *out)
+{
+	struct ending exit;
+
+	if (out->code || strcmp(json_str(event, "ev", ""), "exit") || !from_exit(a, event, &exit))
+		return;
+	out->code = exit.code;
+	out->text = arena_printf(a, "%s (exit code %d)", out->text, exit.code);
+}
+
+/* One event of this boot; true when out tells an end by now. */
+static bool take_event(struct arena *a, const json_t *event, bool found, struct ending *out)
+{
+	const bool ready = out->was_ready || !strcmp(json_str(event, "ev", ""), "ready");
+
+	/* After "stop" the workload ends because of it; that is no news. */
+	if (found && out->kind == ENDING_ERROR)
+		add_code(a, event, out);
+	else if (!found || out->kind != ENDING_STOPPED)
+		found |= from_event(a, event, out);
+	out->was_ready = ready;
+	return found;
 }
 
 bool ending_from_report(struct arena *a, const char *report, size_t n, const char *nonce,
@@ -57,6 +83,7 @@ bool ending_from_report(struct arena *a, const char *report, size_t n, const cha
 	const char *end = report + n, *next;
 	bool found = false;
 
+	*out = (struct ending){0};
 	for (const char *line = report; line < end; line = next) {
 		_cleanup_json_ json_t *event = NULL;
 		const char *eol = memchr(line, '\n', (size_t)(end - line));
@@ -68,10 +95,7 @@ bool ending_from_report(struct arena *a, const char *report, size_t n, const cha
 			json_int(event, "v", 0) != GUEST_PROTO_VERSION ||
 			strcmp(json_str(event, "nonce", ""), nonce) != 0)
 			continue;
-		/* After "stop" the workload ends because of it; that is no news. */
-		if (found && out->kind == ENDING_STOPPED)
-			continue;
-		found |= from_event(a, event, out);
+		found = take_event(a, event, found, out);
 	}
 	return found;
 }
@@ -87,7 +111,7 @@ static bool find_panic(struct arena *a, int run_fd, struct ending *out)
 		return false;
 	*out = (struct ending){ENDING_PANIC, 0,
 		arena_printf(a, "the guest's kernel panicked: %s",
-			plain_text(a, at, strcspn(at, "\r\n")))};
+			plain_text(a, at, strcspn(at, "\r\n"))), false};
 	return true;
 }
 
@@ -97,7 +121,7 @@ static void find_end_of_vmm(struct arena *a, int run_fd, struct ending *out)
 	size_t n;
 	char *log = tail_read(a, run_fd, RUN_LOG, 4096, &n), *at;
 
-	*out = (struct ending){ENDING_KILLED, 0, "the VMM was killed or crashed"};
+	*out = (struct ending){ENDING_KILLED, 0, "the VMM was killed or crashed", false};
 	at = strstr(log, "terminating on signal ");
 	if (at) {
 		out->text = arena_printf(a, "the VMM was told to end: %s",
@@ -106,7 +130,7 @@ static void find_end_of_vmm(struct arena *a, int run_fd, struct ending *out)
 	}
 	if (faccessat(run_fd, RUN_PID, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
 		faccessat(run_fd, RUN_LOG, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		*out = (struct ending){ENDING_POWEROFF, 0, "the guest powered off"};
+		*out = (struct ending){ENDING_POWEROFF, 0, "the guest powered off", false};
 }
 
 void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *out)
@@ -114,8 +138,12 @@ void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *
 	size_t n;
 	char *report = tail_read(a, run_fd, RUN_REPORT, REPORT_MAX, &n);
 
+	bool ready;
+
 	if (nonce && ending_from_report(a, report, n, nonce, out))
 		return;
+	ready = nonce && out->was_ready;
 	if (!find_panic(a, run_fd, out))
 		find_end_of_vmm(a, run_fd, out);
+	out->was_ready = ready;
 }

@@ -22,11 +22,13 @@ enum ending_kind {
 
 struct ending {
 	enum ending_kind kind;
-	int code;         /* ENDING_EXIT: 0 to 255 */
+	int code;         /* ENDING_EXIT: 0 to 255; ENDING_ERROR: 126 or 127 as shells use them, or 0 */
 	const char *text; /* for people: "the workload exited with code 3" */
+	bool was_ready;   /* the guest had said that its workload is started */
 };
 
-/* What the report says about the boot with that nonce: *out and true when it tells an end. PURE.
+/* What the report says about the boot with that nonce: true when it tells an end, which is then in
+ * *out; of out->was_ready what it says in any case. PURE.
  * Lines that do not parse, are of another boot or have impossible values are passed over. */
 bool ending_from_report(struct arena *a, const char *report, size_t n, const char *nonce,
 	struct ending *out);

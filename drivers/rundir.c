@@ -1,12 +1,14 @@
 /* rundir.c - a VM's folders. */
 #include "drivers/rundir.h"
 
+#include "drivers/guest/proto.h"
 #include "drivers/sys/beneath.h"
 #include "drivers/sys/tail.h"
 #include "schema/base/fd.h"
 #include "schema/base/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +83,45 @@ void rundir_note_read(struct arena *a, int run_fd, struct kvs *note)
 
 	if (json_to_kvs(a, text, RUN_NOTE, note, NULL) < 0)
 		*note = (struct kvs){0};
+}
+
+void rundir_id_get(const struct kvs *facts, struct proc_id *id)
+{
+	const char *boot_id = kvs_get(facts, "boot_id");
+	uint64_t pid = kvs_u64(facts, "pid", 0);
+
+	*id = (struct proc_id){.start = kvs_u64(facts, "start", 0)};
+	if (pid > 0 && pid <= INT32_MAX)
+		id->pid = (pid_t)pid;
+	snprintf(id->boot_id, sizeof(id->boot_id), "%s", boot_id ? boot_id : "");
+}
+
+void rundir_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id)
+{
+	kvs_setf(a, facts, "pid", "%d", (int)id->pid);
+	kvs_setf(a, facts, "start", "%llu", (unsigned long long)id->start);
+	kvs_set(a, facts, "boot_id", id->boot_id);
+}
+
+static bool is_socket(int run_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
+}
+
+bool rundir_is_reachable(int run_fd)
+{
+	char name[32];
+
+	if (!is_socket(run_fd, RUN_QMP))
+		return false;
+	for (int i = 0; i < GUEST_AGENT_PORTS; i++) {
+		snprintf(name, sizeof(name), RUN_AGENT, i);
+		if (is_socket(run_fd, name))
+			return true;
+	}
+	return false;
 }
 
 static const struct vm_spec *spec_of(const struct step *step)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "drivers/driver.h"
+#include "drivers/sys/proc.h"
 
 /* Files in the run folder. */
 #define RUN_QMP "qmp.sock"
@@ -42,6 +43,14 @@ int rundir_note_write(int run_fd, const struct kvs *note, struct err *e);
 
 /* Empty when there is no note or it cannot be read. */
 void rundir_note_read(struct arena *a, int run_fd, struct kvs *note);
+
+/* Identity of the VMM in facts or step arguments; pid 0 when there is none. And back. */
+void rundir_id_get(const struct kvs *facts, struct proc_id *id);
+void rundir_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id);
+
+/* Whether the VM can still be reached: its QMP socket is in its run folder, and at least one of the
+ * agent's. QEMU makes them when it starts and never again; without them nobody can talk to it. */
+bool rundir_is_reachable(int run_fd);
 
 /* A time limit: from the step's arguments, else from the spec of the step's VM, else dflt. */
 uint64_t rundir_ready_ms(const struct step *step);

@@ -75,6 +75,8 @@ static struct vm_status status_of(struct arena *a, const struct view *v)
 	if (v->observed.running) {
 		s.state = "running";
 		s.ready = ask_agent(v);
+		if (v->observed.reason)
+			s.note = v->observed.reason;
 	} else if (r->state == RECORD_FAILED) {
 		s.state = "failed";
 		s.note = failed_note(a, r);

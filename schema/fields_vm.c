@@ -95,7 +95,7 @@ static const struct field fields[] = {
 	{.path = "restart", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.offset = offsetof(struct vm_spec, restart), .choices = restarts,
 		.dflt = "on_failure", .absent = "on_failure",
-		.help = "when to start it again after its workload has ended"},
+		.help = "when apply starts it again after its workload has ended (no daemon does)"},
 	{.path = "protect", .type = FIELD_BOOL, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.offset = offsetof(struct vm_spec, protect), .dflt = "false", .absent = "false",
 		.help = "refuse to delete it or replace its disk until this is false and applied"},

@@ -93,6 +93,22 @@ static void warn_empty_profiles(struct load *l)
 	}
 }
 
+/* ---- one word that was meant as several ----------------------------------------------------- */
+
+/* A command is a list; one text alone is one word of it, the name of the program. */
+static void warn_command_line(struct load *l)
+{
+	vec_each(v, &l->spec->vms) {
+		const struct strv *command = &(*v)->command;
+
+		if (command->n == 1 && strpbrk(command->v[0], " \t"))
+			load_warn(l, field_pos(&(*v)->head, "command"),
+				"command: %s is taken as the name of one program, blanks included; a "
+				"list gives its arguments: [sh, -c, \"...\"]",
+				utf8_quote(l->a, command->v[0], SHOWN));
+	}
+}
+
 void warn_spec(struct load *l)
 {
 	if (!l->spec->vms.n)
@@ -100,4 +116,5 @@ void warn_spec(struct load *l)
 	warn_unused_objects(l);
 	warn_dependencies(l);
 	warn_empty_profiles(l);
+	warn_command_line(l);
 }

@@ -95,22 +95,25 @@ static bool is_vmm_gone(int run_fd)
 	return false;
 }
 
-/* A workload that has done its work and left is no failure. */
-static int judge_end(struct host *h, const struct ending *found, struct kvs *facts, struct err *e)
+/* Ready means that the workload was started. How it ended after that is told, by status too, but it
+ * is no failure of apply: otherwise it would hang on which of the two was quicker. */
+static int judge_end(struct host *h, const struct step *step, const struct ending *end,
+	struct kvs *facts, struct err *e)
 {
-	const struct ending end = *found;
+	bool by_itself = end->kind == ENDING_EXIT || end->kind == ENDING_POWEROFF;
 
-	if (end.kind == ENDING_EXIT && !end.code) {
-		kvs_set(h->arena, facts, "exit", end.text);
-		err_clear(e);
-		return 0;
-	}
-	return err_set(e, ERR_GUEST, "%s", end.text);
+	if (!by_itself || !end->was_ready)
+		return err_set(e, ERR_GUEST, "%s", end->text);
+	err_clear(e);
+	kvs_set(h->arena, facts, "exit", end->text);
+	if (end->code)
+		log_warn("ended already", "vm=%s why=\"%s\"", step->name, end->text);
+	return 0;
 }
 
-/* The agent answers, but the workload may have failed to start all the same. */
-static int check_report(struct host *h, int run_fd, const char *nonce, struct kvs *facts,
-	struct err *e)
+/* The agent answers, but the workload may have failed or ended all the same. */
+static int check_report(struct host *h, const struct step *step, int run_fd, const char *nonce,
+	struct kvs *facts, struct err *e)
 {
 	struct ending end;
 	size_t n;
@@ -119,7 +122,8 @@ static int check_report(struct host *h, int run_fd, const char *nonce, struct kv
 	if (!nonce || !ending_from_report(h->arena, report, n, nonce, &end) ||
 		end.kind == ENDING_STOPPED)
 		return 0;
-	return judge_end(h, &end, facts, e);
+	end.was_ready = true; /* the agent's answer says so */
+	return judge_end(h, step, &end, facts, e);
 }
 
 static int add_last_words(struct host *h, int run_fd, struct err *e)
@@ -133,7 +137,7 @@ static int add_last_words(struct host *h, int run_fd, struct err *e)
 static int wait_ready(struct host *h, const struct step *step, struct kvs *facts, struct err *e)
 {
 	_cleanup_fd_ int run_fd = -1;
-	struct ending end;
+	struct ending end = {0};
 	const char *nonce;
 	int r;
 
@@ -144,14 +148,15 @@ static int wait_ready(struct host *h, const struct step *step, struct kvs *facts
 	if (run_fd < 0 || (r < 0 && e->kind == ERR_CANCELLED))
 		return r;
 	if (r == 0) {
-		r = check_report(h, run_fd, nonce, facts, e);
+		r = check_report(h, step, run_fd, nonce, facts, e);
 	} else if (e->kind == ERR_GUEST && is_vmm_gone(run_fd)) {
 		ending_find(h->arena, run_fd, nonce, &end);
-		r = judge_end(h, &end, facts, e);
+		r = judge_end(h, step, &end, facts, e);
 	}
 	if (r == 0)
 		return 0;
-	add_last_words(h, run_fd, e);
+	if (end.kind != ENDING_ERROR) /* there the guest itself has said why */
+		add_last_words(h, run_fd, e);
 	return err_wrap(e, "VM %s is not ready", step->name);
 }
 
@@ -164,6 +169,15 @@ static int64_t grace_ms(uint64_t stop_ms)
 	return (int64_t)(stop_ms > MARGIN_MS + MARGIN_MS ? stop_ms - MARGIN_MS : stop_ms / 2);
 }
 
+/* A VMM that somebody has stopped runs on, so that its guest can write back what it has. */
+static void wake(const struct step *step)
+{
+	struct proc_id id;
+
+	rundir_id_get(&step->args, &id);
+	proc_continue(&id, NULL);
+}
+
 /* A guest that cannot be asked is stopped by the VMM's driver all the same. */
 static int power_off(struct host *h, const struct step *step, struct err *e)
 {
@@ -172,6 +186,7 @@ static int power_off(struct host *h, const struct step *step, struct err *e)
 	struct err why = ERR_INIT;
 	int64_t open_ms = stop_ms < POWEROFF_MS ? (int64_t)stop_ms : POWEROFF_MS;
 
+	wake(step);
 	if (agent_open(run_of(h, step), open_ms, h->cancel, &agent, &why) == 0 &&
 		agent_poweroff(agent, grace_ms(stop_ms), POWEROFF_MS, &why) == 0)
 		return 0;

@@ -35,11 +35,13 @@
  *
  * ---- report (reconcile.report) ------------------------------------------------------------
  *	{"v":1,"nonce":N,"ev":"boot","boot_id":"..."}     PID 1 runs
- *	{"v":1,"nonce":N,"ev":"ready"}                    the agent answers, the workload is started
+ *	{"v":1,"nonce":N,"ev":"ready"}                    the workload is started, the agent answers;
+ *	                                                  where one cannot be, there is no agent
  *	{"v":1,"nonce":N,"ev":"exit","code":3}            the workload ended; power off follows
  *	{"v":1,"nonce":N,"ev":"exit","signal":9}
  *	{"v":1,"nonce":N,"ev":"stop"}                     the host asked to power off
- *	{"v":1,"nonce":N,"ev":"error","msg":"..."}        it could not be started
+ *	{"v":1,"nonce":N,"ev":"error","msg":"..."}        it could not be started; an exit with code
+ *	                                                  126 or 127 may follow, which tells no more
  *
  * ---- agent protocol -------------------------------------------------------------------------
  * Lines of at most GUEST_LINE_MAX bytes, each one JSON object, ended by "\n". Binary data is

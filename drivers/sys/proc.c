@@ -280,32 +280,45 @@ static bool is_gone(int errnum)
 	return errnum == ENOENT || errnum == ESRCH;
 }
 
-int proc_identify(pid_t pid, struct proc_id *id, struct err *e)
+static int identify(pid_t pid, struct proc_id *id, char *state, struct err *e)
 {
-	char state;
-
 	*id = (struct proc_id){.pid = pid};
 	if (pid <= 0)
 		return 1;
-	if (stat_process(pid, &state, &id->start) < 0)
+	if (stat_process(pid, state, &id->start) < 0)
 		return is_gone(errno) ? 1 : err_sys(e, errno, "cannot look at process %d", (int)pid);
-	if (state == 'Z' || state == 'X')
+	if (*state == 'Z' || *state == 'X')
 		return 1;
 	return proc_boot_id(id->boot_id, e);
 }
 
+int proc_identify(pid_t pid, struct proc_id *id, struct err *e)
+{
+	char state;
+
+	return identify(pid, id, &state, e);
+}
+
 /* 0 alive, 1 gone, -1 with e: cannot tell. */
-static int look_at(const struct proc_id *id, struct err *e)
+static int look_at(const struct proc_id *id, char *state, struct err *e)
 {
 	struct proc_id now;
-	int rc = proc_identify(id->pid, &now, e);
+	int rc = identify(id->pid, &now, state, e);
 
 	return rc ? rc : now.start != id->start || strcmp(now.boot_id, id->boot_id);
 }
 
+enum proc_life proc_look(const struct proc_id *id)
+{
+	char state = 0;
+	int rc = look_at(id, &state, NULL);
+
+	return rc == 1 ? PROC_GONE : rc == 0 && state == 'T' ? PROC_STOPPED : PROC_ALIVE;
+}
+
 bool proc_is_alive(const struct proc_id *id)
 {
-	return look_at(id, NULL) != 1;
+	return proc_look(id) != PROC_GONE;
 }
 
 /* A pidfd of the very process. Opened first, checked after: from then on the descriptor cannot mean
@@ -313,31 +326,25 @@ bool proc_is_alive(const struct proc_id *id)
 static int open_process(const struct proc_id *id, int *out, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
-	int rc = look_at(id, e);
+	char state;
+	int rc = look_at(id, &state, e);
 
 	if (rc)
 		return rc;
 	fd = sys_pidfd_open(id->pid);
 	if (fd < 0)
 		return is_gone(errno) ? 1 : err_sys(e, errno, "cannot watch process %d", (int)id->pid);
-	rc = look_at(id, e);
+	rc = look_at(id, &state, e);
 	if (rc == 0)
 		*out = fd_take(&fd);
 	return rc;
 }
 
-int proc_signal(const struct proc_id *id, int sig, struct err *e)
+static int send_signal(const struct proc_id *id, int sig, struct err *e)
 {
-	static const int allowed[] = {SIGTERM, SIGKILL, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
-		SIGABRT};
 	_cleanup_fd_ int fd = -1;
-	bool ok = false;
 	int rc;
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		ok |= allowed[i] == sig;
-	if (!ok)
-		return err_set(e, ERR_DENIED, "signal %d is not one that we send", sig);
 	if (id->pid <= 1 || id->pid == getpid())
 		return err_set(e, ERR_DENIED, "refusing to signal process %d", (int)id->pid);
 	rc = open_process(id, &fd, e);
@@ -348,6 +355,24 @@ int proc_signal(const struct proc_id *id, int sig, struct err *e)
 		point_fails("proc.signal done"))
 		return err_sys(e, errno, "cannot signal process %d", (int)id->pid);
 	return 0;
+}
+
+int proc_continue(const struct proc_id *id, struct err *e)
+{
+	return proc_look(id) == PROC_STOPPED ? send_signal(id, SIGCONT, e) : 0;
+}
+
+int proc_signal(const struct proc_id *id, int sig, struct err *e)
+{
+	static const int allowed[] = {SIGTERM, SIGKILL, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+		SIGABRT};
+	bool ok = false;
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		ok |= allowed[i] == sig;
+	if (!ok)
+		return err_set(e, ERR_DENIED, "signal %d is not one that we send", sig);
+	return send_signal(id, sig, e);
 }
 
 /* A child that has ended is reaped; another process that has its pid by now is not. */

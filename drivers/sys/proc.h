@@ -54,9 +54,19 @@ int proc_boot_id(char out[PROC_BOOT_ID_MAX], struct err *e);
  * cannot be told. */
 int proc_identify(pid_t pid, struct proc_id *id, struct err *e);
 
-/* Whether the very process is alive; a zombie is not. When it cannot be told (no descriptor is left)
- * it counts as alive: who takes a running VMM for dead starts a second one on its disk. */
+/* PROC_STOPPED: somebody has stopped it (SIGSTOP; a debugger that looks at it has not): it does
+ * nothing until it gets SIGCONT, however long one waits. */
+enum proc_life { PROC_GONE, PROC_ALIVE, PROC_STOPPED };
+
+/* How the very process is; a zombie is gone. When it cannot be told (no descriptor is left) it counts
+ * as alive: who takes a running VMM for dead starts a second one on its disk. */
+enum proc_life proc_look(const struct proc_id *id);
+
+/* Whether it is not gone. */
 bool proc_is_alive(const struct proc_id *id);
+
+/* Let the very process run on if it was stopped. 0 also when it was not, or is gone. */
+int proc_continue(const struct proc_id *id, struct err *e);
 
 /* Send a signal to the very process. 0 also when it is gone already. Refuses pids 0 and 1 and
  * ourselves. Signals: TERM, KILL, INT, HUP, QUIT, USR1, USR2, ABRT. */

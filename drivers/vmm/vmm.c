@@ -96,6 +96,7 @@ static int undo(struct host *h, const struct step *step, struct err *e)
 const struct driver driver_vm = {
 	.name = "vmm",
 	.kind = KIND_VM,
+	.resolve = vmm_resolve,
 	.observe = vmm_observe,
 	.scan = scan,
 	.name_step = name_step,

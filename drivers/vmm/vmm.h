@@ -1,6 +1,7 @@
 /* vmm.h - what the files of this room share: finding a VM's process, and the slots.
  *
  *	vmm.c          the driver: names, dispatch, scan
+ *	vmm_host.c     what the host has for VMs
  *	vmm_find.c     a VM's process, by identity or by its mark
  *	vmm_observe.c  what is there and how it ended
  *	vmm_start.c    START and its undo
@@ -29,10 +30,6 @@ struct vmm_list {
 /* All of them; one walk over /proc. */
 int vmm_find_all(struct host *h, struct vmm_list *out, struct err *e);
 
-/* Identity in facts or step arguments; pid 0 when there is none. And back. */
-void vmm_id_get(const struct kvs *facts, struct proc_id *id);
-void vmm_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id);
-
 /* The live process of one VM: the one that facts name, else the one with the mark. 0; 1 when there
  * is none; -1 with e. */
 int vmm_find(struct host *h, const char *vm, const struct kvs *facts, struct proc_id *id,
@@ -43,6 +40,17 @@ void vmm_live_facts(struct host *h, const char *vm, const struct proc_id *id, st
 
 /* Kill the very process and see it gone; a process that stays is ERR_TIMEOUT. */
 int vmm_kill(const struct proc_id *id, struct err *e);
+
+/* The QEMU of this host; ERR_FAILED with what to install when there is none. */
+int vmm_find_qemu(const char **path, struct err *e);
+
+/* Whether a VM that is to run can do so here at all; it has no facts of its own. */
+int vmm_resolve(struct host *h, const struct object *object, const struct record *record,
+	struct kvs *facts, struct err *e);
+
+/* Log what is bold about the VMs that are about to start: more processors or, together, more memory
+ * than the host has. Silent when all of them run. */
+void vmm_warn(struct host *h, const struct view *views, size_t n);
 
 int vmm_observe(struct host *h, struct view *views, size_t n, struct err *e);
 int vmm_start(struct host *h, const struct step *step, struct kvs *facts, struct err *e);

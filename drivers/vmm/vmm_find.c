@@ -6,7 +6,6 @@
 #include "schema/base/fd.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A process that is killed still has to give back its memory; only a stuck one takes longer. */
@@ -45,30 +44,12 @@ int vmm_find_all(struct host *h, struct vmm_list *out, struct err *e)
 	return proc_scan(is_ours, note_found, &s, e);
 }
 
-void vmm_id_get(const struct kvs *facts, struct proc_id *id)
-{
-	const char *boot_id = kvs_get(facts, "boot_id");
-	uint64_t pid = kvs_u64(facts, "pid", 0);
-
-	*id = (struct proc_id){.start = kvs_u64(facts, "start", 0)};
-	if (pid > 0 && pid <= INT32_MAX)
-		id->pid = (pid_t)pid;
-	snprintf(id->boot_id, sizeof(id->boot_id), "%s", boot_id ? boot_id : "");
-}
-
-void vmm_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id)
-{
-	kvs_setf(a, facts, "pid", "%d", (int)id->pid);
-	kvs_setf(a, facts, "start", "%llu", (unsigned long long)id->start);
-	kvs_set(a, facts, "boot_id", id->boot_id);
-}
-
 int vmm_find(struct host *h, const char *vm, const struct kvs *facts, struct proc_id *id,
 	struct err *e)
 {
 	struct vmm_list all = {0};
 
-	vmm_id_get(facts, id);
+	rundir_id_get(facts, id);
 	if (proc_is_alive(id))
 		return 0;
 	if (vmm_find_all(h, &all, e) < 0)
@@ -90,7 +71,7 @@ void vmm_live_facts(struct host *h, const char *vm, const struct proc_id *id, st
 
 	if (rundir_open(h->run_fd, vm, &run_fd, NULL) == 0 && run_fd >= 0)
 		rundir_note_read(h->arena, run_fd, &note);
-	vmm_id_set(h->arena, out, id);
+	rundir_id_set(h->arena, out, id);
 	kvs_set(h->arena, out, "run", rundir_path(h->arena, h, vm));
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (kvs_get(&note, kept[i]))

@@ -1,7 +1,8 @@
 /* vmm_observe.c - what is there of each VM and, if its VMM is dead, how it ended.
  *
  * A pass that finds every VM as recorded must stay cheap: each recorded process costs one look at
- * /proc/PID. Only when one of them is not there is /proc walked, once for all VMs.
+ * /proc/PID and one into its run folder; no VM is asked anything. Only when a process is not there
+ * is /proc walked, once for all VMs.
  */
 #include "drivers/vmm/vmm.h"
 
@@ -26,7 +27,7 @@ static void recorded_id(const struct view *v, struct proc_id *id)
 {
 	*id = (struct proc_id){0};
 	if (v->record)
-		vmm_id_get(&v->record->facts, id);
+		rundir_id_get(&v->record->facts, id);
 }
 
 /* Stopped or never started, and nothing was under way: no process can be left that nobody knows. */
@@ -43,12 +44,13 @@ static void drifted(struct observed *o, const char *reason)
 }
 
 /* Whether restart: says to leave a VM alone that ended like this. A VMM that was killed and a VM
- * that the host stopped did not end by themselves. */
+ * that the host stopped did not end by themselves; a workload that could not be started has not run
+ * yet, and each apply tries again. */
 static bool stays_ended(const struct ending *end, uint32_t restart)
 {
 	bool clean = end->kind == ENDING_POWEROFF || (end->kind == ENDING_EXIT && !end->code);
 
-	if (end->kind == ENDING_KILLED || end->kind == ENDING_STOPPED)
+	if (end->kind == ENDING_KILLED || end->kind == ENDING_STOPPED || end->kind == ENDING_ERROR)
 		return false;
 	return restart == RESTART_NEVER || (restart == RESTART_ON_FAILURE && clean);
 }
@@ -58,7 +60,7 @@ static void find_ending(struct host *h, const struct view *v, const struct proc_
 {
 	_cleanup_fd_ int run_fd = -1;
 
-	*end = (struct ending){ENDING_KILLED, 0, "the VMM was killed or crashed"};
+	*end = (struct ending){ENDING_KILLED, 0, "the VMM was killed or crashed", false};
 	if (rundir_open(h->run_fd, view_name(v), &run_fd, NULL) == 0 && run_fd >= 0)
 		ending_find(h->arena, run_fd, kvs_get(&v->record->facts, "nonce"), end);
 	if (end->kind == ENDING_KILLED && strcmp(id->boot_id, h->boot_id) != 0)
@@ -142,10 +144,31 @@ static void judge_without_process(struct host *h, struct view *v)
 		drifted(o, "is stopped");
 }
 
-static void judge_running(struct host *h, struct view *v, const struct proc_id *id, bool recorded)
+/* What no waiting would mend, NULL if there is nothing such. That it answers nothing is no proof: on a
+ * busy machine a healthy VM may be silent for a while, and restarting it would be wrong. So only
+ * what the kernel says for sure counts. */
+static const char *cannot_serve(struct host *h, const struct view *v, const struct proc_id *id,
+	enum proc_life life)
+{
+	_cleanup_fd_ int run_fd = -1;
+
+	if (life == PROC_STOPPED)
+		return arena_printf(h->arena, "VMM process %d was stopped by a signal and does not "
+			"answer", (int)id->pid);
+	if (h->run_fd >= 0 && rundir_open(h->run_fd, view_name(v), &run_fd, NULL) < 0)
+		return NULL; /* cannot be told */
+	if (run_fd < 0 || !rundir_is_reachable(run_fd))
+		return "its sockets are gone from its run folder: nobody can reach it";
+	return NULL;
+}
+
+/* recorded: its START has ended well, so that its sockets had been there. */
+static void judge_running(struct host *h, struct view *v, const struct proc_id *id,
+	enum proc_life life, bool recorded)
 {
 	const struct vm_spec *spec = view_spec(v);
 	struct observed *o = &v->observed;
+	const char *broken = recorded ? cannot_serve(h, v, id, life) : NULL;
 
 	o->running = true;
 	o->seen = SEEN_SAME;
@@ -156,6 +179,8 @@ static void judge_running(struct host *h, struct view *v, const struct proc_id *
 			"record says what it was started with", (int)id->pid));
 	else if (spec && !spec->running)
 		drifted(o, "is running and should be stopped");
+	else if (broken)
+		drifted(o, broken);
 }
 
 static const struct proc_id *find_by_mark(const struct vmm_list *all, const char *vm)
@@ -166,20 +191,20 @@ static const struct proc_id *find_by_mark(const struct vmm_list *all, const char
 	return NULL;
 }
 
-static void judge(struct host *h, struct view *v, const struct vmm_list *all)
+static void judge(struct host *h, struct view *v, enum proc_life life, const struct vmm_list *all)
 {
 	const struct proc_id *marked;
 	struct proc_id id;
 
 	v->observed = (struct observed){0};
 	recorded_id(v, &id);
-	if (proc_is_alive(&id)) {
-		judge_running(h, v, &id, true);
+	if (life != PROC_GONE) {
+		judge_running(h, v, &id, life, true);
 		return;
 	}
 	marked = find_by_mark(all, view_name(v));
 	if (marked)
-		judge_running(h, v, marked, false);
+		judge_running(h, v, marked, PROC_ALIVE, false);
 	else if (id.pid)
 		judge_dead(h, v, &id);
 	else
@@ -188,18 +213,21 @@ static void judge(struct host *h, struct view *v, const struct vmm_list *all)
 
 int vmm_observe(struct host *h, struct view *views, size_t n, struct err *e)
 {
+	enum proc_life *life = arena_array(h->arena, n + 1, sizeof(*life));
 	struct vmm_list all = {0};
 	bool look = false;
 
-	for (size_t i = 0; i < n && !look; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct proc_id id;
 
 		recorded_id(&views[i], &id);
-		look = !is_settled(&views[i], &id) && !proc_is_alive(&id);
+		life[i] = proc_look(&id);
+		look |= life[i] == PROC_GONE && !is_settled(&views[i], &id);
 	}
 	if (look && vmm_find_all(h, &all, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		judge(h, &views[i], &all);
+		judge(h, &views[i], life[i], &all);
+	vmm_warn(h, views, n);
 	return 0;
 }

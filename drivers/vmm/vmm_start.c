@@ -38,11 +38,6 @@
 #define POLL_MS 2
 #define LAST_LINES 6
 
-static const char *const qemus[] = {
-	"/usr/bin/qemu-system-x86_64",
-	"/usr/local/bin/qemu-system-x86_64",
-};
-
 struct start {
 	struct host *h;
 	const struct step *step;
@@ -55,18 +50,6 @@ struct start {
 };
 
 /* ---- what to start ---------------------------------------------------------------------- */
-
-static int find_qemu(const char **path, struct err *e)
-{
-	for (size_t i = 0; i < sizeof(qemus) / sizeof(qemus[0]); i++) {
-		if (access(qemus[i], X_OK) < 0)
-			continue;
-		*path = qemus[i];
-		return 0;
-	}
-	err_set(e, ERR_FAILED, "QEMU is not installed: no %s", qemus[0]);
-	return err_hint(e, "install the package qemu-system-x86");
-}
 
 static int arg_path(const struct start *s, const char *key, const char **out, struct err *e)
 {
@@ -120,7 +103,7 @@ static int describe(struct start *s, struct err *e)
 		mac_of(s->h->instance, name, mac);
 		q->mac = s->mac = mac;
 	}
-	if (find_qemu(&q->qemu, e) < 0 || arg_path(s, "kernel", &q->kernel, e) < 0 ||
+	if (vmm_find_qemu(&q->qemu, e) < 0 || arg_path(s, "kernel", &q->kernel, e) < 0 ||
 		arg_path(s, "initrd", &q->initrd, e) < 0 ||
 		arg_path(s, "disk", &q->disk, e) < 0 || choose_accel(s, e) < 0)
 		return -1;

@@ -2,6 +2,7 @@
  *
  * The guest driver has asked the guest to power off before. Here, each with its own limit:
  *
+ *	continue   a QEMU that somebody has stopped could not hear anything of what follows
  *	wait       stop_timeout, if the guest said that it is stopping
  *	powerdown  else the power button, and again stop_timeout: an image's own init may know it
  *	quit       QEMU writes back what the guest has flushed, and ends
@@ -68,15 +69,18 @@ static bool guest_is_stopping(const struct stop *s)
 	return ending_from_report(s->h->arena, report, n, s->nonce, &end);
 }
 
-/* Best effort: when QEMU does not take it, the next stage follows. */
-static void tell_qemu(const struct stop *s, const char *command)
+/* Best effort: when QEMU does not take it, the next stage follows. False when nobody could be told:
+ * there is no socket to tell it through. */
+static bool tell_qemu(const struct stop *s, const char *command)
 {
 	_cleanup_qmp_ struct qmp *q = NULL;
 	const int64_t deadline = clock_mono_ms() + QMP_MS;
+	int r = s->run_fd < 0 ? 1
+		: qmp_open(s->run_fd, RUN_QMP, deadline, s->h->cancel, &q, NULL);
 
-	if (s->run_fd >= 0 &&
-		qmp_open(s->run_fd, RUN_QMP, deadline, s->h->cancel, &q, NULL) == 0)
+	if (r == 0)
 		qmp_command(q, command, deadline, NULL, NULL);
+	return r <= 0;
 }
 
 static int stop_politely(const struct stop *s, struct err *e)
@@ -86,18 +90,18 @@ static int stop_politely(const struct stop *s, struct err *e)
 
 	if (r <= 0)
 		return r;
-	if (!guest_is_stopping(s))
-		tell_qemu(s, "system_powerdown");
+	/* A guest that nothing was said to has no reason to stop: not waited for. */
+	if (!guest_is_stopping(s) && !tell_qemu(s, "system_powerdown"))
+		return 1;
 	r = wait_gone(s, s->limit_ms, e);
 	if (r <= 0)
 		return r;
-	tell_qemu(s, "quit");
-	return wait_gone(s, QUIT_MS, e);
+	return tell_qemu(s, "quit") ? wait_gone(s, QUIT_MS, e) : 1;
 }
 
 static int stop_process(const struct stop *s, struct err *e)
 {
-	int r = stop_politely(s, e);
+	int r = proc_continue(&s->id, e) < 0 ? -1 : stop_politely(s, e);
 
 	if (r <= 0)
 		return r;

@@ -417,14 +417,30 @@ static int write_handles(struct run *r, const char *vm, struct err *e)
 	return handles_write(r->x->host->state_fd, r->x->host->instance, vm, &h, e);
 }
 
+/* Of a VM that was stopped there is nothing to find again. On a full disk no file is better than one
+ * that tells of a process: SQLite has the rows, and stopping is the way to make room. */
+static int write_handles_stopped(struct run *r, const char *vm, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (write_handles(r, vm, &why) == 0)
+		return 0;
+	if (why.errnum == ENOSPC || why.errnum == EDQUOT)
+		return handles_remove(r->x->host->state_fd, vm, e);
+	err_join(e, &why);
+	return -1;
+}
+
 /* After a VM was started or stopped, or its disk grown. Before: there is nothing to find again;
  * after a deletion: there must be nothing left. */
 static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 {
-	bool of_vm = (s->step.kind == KIND_VM && (s->step.op == STEP_START || s->step.op == STEP_STOP)) ||
+	bool of_vm = (s->step.kind == KIND_VM && s->step.op == STEP_START) ||
 		(s->step.kind == KIND_GUEST && s->step.op == STEP_WAIT);
 	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
 
+	if (s->step.kind == KIND_VM && s->step.op == STEP_STOP)
+		return write_handles_stopped(r, s->step.name, e);
 	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
 		return write_handles(r, s->step.name, e);
 	return 0;

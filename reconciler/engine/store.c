@@ -19,6 +19,7 @@
 
 struct store {
 	sqlite3 *db;
+	char *path; /* of a writer; NULL: it only reads */
 };
 
 /* Numbered migrations: entry i brings version i to i + 1. Entries never change once released. */
@@ -240,7 +241,8 @@ static int set_up_writer(struct store *s, const char *path, struct err *e)
 	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	if (switch_to_wal(s, what, e) < 0 ||
 		run(s, "PRAGMA synchronous = FULL", what, e) < 0 ||
-		run(s, "PRAGMA journal_size_limit = 1048576", what, e) < 0)
+		run(s, "PRAGMA journal_size_limit = 4194304", what, e) < 0 ||
+		run(s, "PRAGMA temp_store = MEMORY", what, e) < 0) /* /tmp may be full, too */
 		return -1;
 	return migrate(s, path, e);
 }
@@ -318,6 +320,10 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
 		return 1;
 	rc = write ? open_writer(s, path, e) : open_reader(s, path, e);
+	if (write && rc == 0) {
+		s->path = xmalloc(strlen(path) + 1);
+		memcpy(s->path, path, strlen(path) + 1);
+	}
 	if (rc < 0) {
 		if (e->kind == ERR_STATE && !e->hint[0])
 			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
@@ -336,6 +342,9 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	sqlite3_close(s->db);
+	if (s->path)
+		store_reserve(s->path);
+	free(s->path);
 	free(s);
 }
 

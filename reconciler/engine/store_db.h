@@ -7,5 +7,10 @@
 
 sqlite3 *store_db(struct store *s);
 
+/* Allocate room for later passes behind the end of the database of that path and of its log. Only when
+ * no connection of this process is open: closing a file of SQLite's gives up its locks (fcntl(2)). A
+ * failure is no error: there is room, or there is none to be had. */
+void store_reserve(const char *path);
+
 /* Fill e with what SQLite says went wrong. Returns -1. */
 int store_db_error(struct store *s, const char *what, struct err *e);

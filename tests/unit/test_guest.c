@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -207,6 +209,39 @@ static void test_failed_already(void **state)
 	wait_fails(w, "the workload exited with code 7");
 }
 
+/* What the guest says last tells no more than what it said first, but its code. */
+static void test_code_of_what_cannot_start(void **state)
+{
+	struct world *w = *state;
+
+	put(w, RUN_CONSOLE, "noise\n");
+	put(w, RUN_REPORT, EVENT("\"ev\":\"error\",\"msg\":\"cannot run /x\"")
+		EVENT("\"ev\":\"exit\",\"code\":127"));
+	assert_int_equal(apply(w, STEP_WAIT), -1);
+	assert_string_equal(w->e.msg, "VM web is not ready: the workload could not be started: "
+		"cannot run /x (exit code 127)");
+}
+
+/* Once it was ready, how it ended does not make apply fail: it must not hang on who was quicker. */
+static void test_ended_after_ready(void **state)
+{
+	struct world *w = *state;
+
+	put(w, RUN_REPORT, EVENT("\"ev\":\"ready\"") EVENT("\"ev\":\"exit\",\"code\":7"));
+	assert_int_equal(apply(w, STEP_WAIT), 0);
+	assert_string_equal(kvs_get(&w->facts, "exit"), "the workload exited with code 7");
+	w->at_ping = EVENT("\"ev\":\"ready\"") EVENT("\"ev\":\"exit\",\"code\":8");
+	vm_start(w);
+	assert_int_equal(apply(w, STEP_WAIT), 0);
+	assert_string_equal(kvs_get(&w->facts, "exit"), "the workload exited with code 8");
+	pthread_join(w->thread, NULL);
+	/* A VMM that was killed is another matter, ready or not. */
+	put(w, RUN_REPORT, EVENT("\"ev\":\"ready\""));
+	put(w, RUN_PID, "1\n");
+	fd_close(&w->listener);
+	wait_fails(w, "the VMM was killed or crashed");
+}
+
 static void test_never_ready(void **state)
 {
 	struct world *w = *state;
@@ -272,6 +307,8 @@ static void test_reports(void **state)
 		{EVENT("\"ev\":\"stop\"") EVENT("\"ev\":\"exit\",\"signal\":15"), true,
 			ENDING_STOPPED, 0},
 		{EVENT("\"ev\":\"error\",\"msg\":5"), true, ENDING_ERROR, 0},
+		{EVENT("\"ev\":\"error\",\"msg\":\"x\"") EVENT("\"ev\":\"exit\",\"code\":126")
+			EVENT("\"ev\":\"exit\",\"code\":0"), true, ENDING_ERROR, 126},
 		{EVENT("\"ev\":\"exit\",\"code\":1") "half", true, ENDING_EXIT, 1},
 		{EVENT("\"ev\":[]") EVENT("\"x\":1"), false, 0, 0},
 	};
@@ -349,6 +386,8 @@ static void test_restart_policy(void **state)
 	static const char exit0[] = EVENT("\"ev\":\"exit\",\"code\":0");
 	static const char exit1[] = EVENT("\"ev\":\"exit\",\"code\":1");
 	static const char stop[] = EVENT("\"ev\":\"stop\"");
+	static const char cannot[] = EVENT("\"ev\":\"error\",\"msg\":\"x\"")
+		EVENT("\"ev\":\"exit\",\"code\":127");
 	static const struct {
 		const char *report;
 		uint32_t restart;
@@ -357,7 +396,8 @@ static void test_restart_policy(void **state)
 		{exit0, RESTART_NEVER, true}, {exit0, RESTART_ON_FAILURE, true},
 		{exit0, RESTART_ALWAYS, false}, {exit1, RESTART_NEVER, true},
 		{exit1, RESTART_ON_FAILURE, false}, {exit1, RESTART_ALWAYS, false},
-		{stop, RESTART_NEVER, false},
+		{stop, RESTART_NEVER, false}, {cannot, RESTART_NEVER, false},
+		{cannot, RESTART_ON_FAILURE, false},
 	};
 	struct world *w = *state;
 
@@ -408,6 +448,84 @@ static void test_rebooted_host(void **state)
 		"VMM process 1 is gone (the host was rebooted)");
 }
 
+/* A process of ours in the place of the VMM, recorded as such. */
+static struct observed look_at_process(struct world *w, const struct proc_id *id)
+{
+	struct record r = {.kind = KIND_VM, .name = "web", .state = RECORD_MADE};
+	struct view v = {.object = &w->object, .record = &r};
+
+	rundir_id_set(&w->arena, &r.facts, id);
+	assert_int_equal(driver_vm.observe(&w->h, &v, 1, &w->e), 0);
+	assert_true(v.observed.running);
+	return v.observed;
+}
+
+static void looks(struct world *w, const struct proc_id *id, const char *reason)
+{
+	struct observed o = look_at_process(w, id);
+
+	assert_int_equal(o.seen, reason ? SEEN_DRIFTED : SEEN_SAME);
+	assert_int_equal(o.cost, reason ? CHANGE_RESTART : CHANGE_NONE);
+	if (reason)
+		assert_non_null(strstr(o.reason, reason));
+	else
+		assert_null(o.reason);
+}
+
+/* Alive but out of reach for good: said, to be restarted. Nobody has to answer for being well. */
+static void test_observe_what_cannot_serve(void **state)
+{
+	static const char *const args[] = {"sleep", "1000", NULL};
+	struct world *w = *state;
+	struct proc_spec spec = {.path = "/bin/sleep", .argv = args, .cwd_fd = -1, .stdin_fd = -1,
+		.stdout_fd = -1, .stderr_fd = -1, .dies_with_us = true};
+	int qmp, agent, status;
+	struct proc_id id;
+
+	assert_int_equal(proc_spawn(&spec, &id, NULL, &w->e), 0);
+	assert_int_equal(unixsock_listen(w->dir, RUN_QMP, &qmp, NULL), 0);
+	looks(w, &id, "sockets are gone");
+	assert_int_equal(unixsock_listen(w->dir, "agent3.sock", &agent, NULL), 0);
+	looks(w, &id, NULL); /* they accept nobody: a slow VM, not a broken one */
+	kill(id.pid, SIGSTOP);
+	assert_int_equal(waitpid(id.pid, &status, WUNTRACED), id.pid);
+	looks(w, &id, "was stopped by a signal");
+	assert_int_equal(proc_continue(&id, &w->e), 0);
+	assert_int_equal(waitpid(id.pid, &status, WCONTINUED), id.pid);
+	looks(w, &id, NULL);
+	unlinkat(w->dir, RUN_QMP, 0);
+	put(w, RUN_QMP, "a file is no socket");
+	looks(w, &id, "sockets are gone");
+	unlinkat(w->dir, RUN_QMP, 0);
+	assert_int_equal(tree_remove(w->h.run_fd, "vms", NULL), 0);
+	looks(w, &id, "sockets are gone");
+	w->spec.running = false;
+	looks(w, &id, "should be stopped");
+	assert_int_equal(proc_signal(&id, SIGKILL, NULL), 0);
+	assert_int_equal(proc_wait_gone(&id, 10000, NULL), 0);
+	close(qmp);
+	close(agent);
+}
+
+/* More memory than the host can ever give is an error before anything is made. */
+static void test_host_is_too_small(void **state)
+{
+	struct world *w = *state;
+	struct kvs facts = {0};
+	struct sysinfo info;
+
+	assert_int_equal(sysinfo(&info), 0);
+	w->spec.memory = 64 << 20;
+	assert_int_equal(driver_vm.resolve(&w->h, &w->object, NULL, &facts, &w->e), 0);
+	w->spec.memory = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit + (1 << 20);
+	assert_int_equal(driver_vm.resolve(&w->h, &w->object, NULL, &facts, &w->e), -1);
+	assert_int_equal(w->e.kind, ERR_LIMIT);
+	assert_non_null(strstr(w->e.msg, "more than this host has"));
+	err_clear(&w->e);
+	w->spec.running = false; /* one that does not run needs none */
+	assert_int_equal(driver_vm.resolve(&w->h, &w->object, NULL, &facts, &w->e), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -419,6 +537,8 @@ int main(void)
 		T(test_dies_meanwhile),
 		T(test_finished_already),
 		T(test_failed_already),
+		T(test_code_of_what_cannot_start),
+		T(test_ended_after_ready),
 		T(test_never_ready),
 		T(test_power_off),
 		T(test_power_off_cancelled),
@@ -428,6 +548,8 @@ int main(void)
 		T(test_restart_policy),
 		T(test_observe_without_process),
 		T(test_rebooted_host),
+		T(test_observe_what_cannot_serve),
+		T(test_host_is_too_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "schema/base/fd.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +381,46 @@ static void test_stop_without_qmp(void **state)
 	close(fd);
 }
 
+/* Stopped by a signal: STOP lets it run on, so that it ends in order and not by KILL. */
+static void test_stopped_by_a_signal(void **state)
+{
+	struct world *w = *state;
+	struct proc_id id;
+	struct observed o;
+	int fd = -1;
+
+	apply_ok(w, STEP_START);
+	recorded(w, &id);
+	assert_int_equal(kill(id.pid, SIGSTOP), 0);
+	while (proc_look(&id) == PROC_ALIVE)
+		usleep(1000);
+	o = look(w, true);
+	assert_int_equal(o.seen, SEEN_DRIFTED);
+	assert_non_null(strstr(o.reason, "was stopped by a signal"));
+	apply_ok(w, STEP_STOP);
+	assert_int_equal(rundir_open(w->h.run_fd, "web", &fd, NULL), 0);
+	assert_int_equal(faccessat(fd, RUN_PID, F_OK, 0), -1);
+	close(fd);
+	apply_ok(w, STEP_START);
+	assert_int_equal(look(w, true).seen, SEEN_SAME);
+}
+
+static void test_run_folder_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct proc_id id;
+
+	apply_ok(w, STEP_START);
+	recorded(w, &id);
+	assert_int_equal(tree_remove(w->h.run_fd, "vms", NULL), 0);
+	assert_int_equal(look(w, true).seen, SEEN_DRIFTED);
+	w->spec.stop_timeout_ms = 3600000; /* nothing could be said to the guest: not waited for */
+	apply_ok(w, STEP_STOP);
+	assert_false(proc_is_alive(&id));
+	apply_ok(w, STEP_START);
+	assert_int_equal(look(w, true).seen, SEEN_SAME);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -392,6 +433,8 @@ int main(void)
 		T(test_qemu_refuses),
 		T(test_undo),
 		T(test_stop_without_qmp),
+		T(test_stopped_by_a_signal),
+		T(test_run_folder_is_gone),
 	};
 
 	if (!getenv("RECONCILE_TEST_KERNEL")) {

@@ -58,6 +58,16 @@ static void use_report(struct guest *g, struct ports *p)
 		loop_add(&g->loop, fd, &g->report.source);
 }
 
+/* The VMM has the kernel boot with loglevel=3 (drivers/vmm/qemu_argv.c); from here on its errors are
+ * worth showing. Without /proc/sys it stays as it is. */
+static void show_errors(void)
+{
+	_cleanup_fd_ int fd = open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		sysfile_write_all(fd, "4\n", 2);
+}
+
 /* Without an output port the console gets the workload's output. */
 static void use_output(struct guest *g, struct ports *p)
 {
@@ -108,9 +118,9 @@ static void hand_over(struct guest *g, const char *init, struct ports *p, int pr
 
 static void serve(struct guest *g, struct ports *p)
 {
-	serve_init(&g->serve, g);
 	serve_ports(&g->serve, p);
 	serve_vsock(&g->serve);
+	report_event(&g->report, "ready", NULL, NULL, 0);
 }
 
 void init_run(struct guest *g)
@@ -128,6 +138,7 @@ void init_run(struct guest *g)
 	boot_empty(&g->boot);
 	if (mounts_early(&w) < 0)
 		die(g, &w);
+	show_errors();
 	/* Ctrl-alt-del is SIGINT to us from here on, not an instant reboot. */
 	reboot(RB_DISABLE_CAD);
 	program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -138,13 +149,14 @@ void init_run(struct guest *g)
 		hand_over(g, init, &p, program);
 	sysfile_close(&program);
 	use_output(g, &p);
-	serve(g, &p);
+	serve_init(&g->serve, g);
 	button_watch(g);
+	/* First the workload, then the agent: that the agent answers proves that it was started. */
 	workload_start(g);
 	if (g->work.state == WORKLOAD_EXITED)
 		g->power.done = true;
 	else
-		report_event(&g->report, "ready", NULL, NULL, 0);
+		serve(g, &p);
 	guest_run(g);
 	power_end(g);
 }
@@ -162,8 +174,8 @@ int init_service(struct guest *g)
 	ports_open(&p, PORTS_WAIT_MS);
 	use_report(g, &p);
 	sysfile_close(&p.output); /* there is no workload of ours to fill it */
+	serve_init(&g->serve, g);
 	serve(g, &p);
-	report_event(&g->report, "ready", NULL, NULL, 0);
 	guest_run(g);
 	power_end(g);
 	return 0;
