@@ -105,6 +105,9 @@ fuzz:
 	done
 
 $(B)/tests/bench/spec-time: $(B)/tests/bench/spec_time.o $(B)/libschema.a
+$(B)/tests/bench/pass-time: $(B)/tests/bench/pass_time.o $(LIBS_A)
+BENCH_PROGRAMS := $(addprefix $(B)/tests/bench/,spec-time pass-time)
+$(BENCH_PROGRAMS):
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
 
@@ -125,7 +128,7 @@ soak:
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_random
 	$(Q)SOAK_PASSES=$(SOAK_PASSES) build/release/tests/unit/test_engine_random
 
-bench: all $(B)/tests/bench/spec-time
+bench: all $(BENCH_PROGRAMS)
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak

@@ -125,17 +125,31 @@ static void make_views(struct pass *p)
 	}
 }
 
+static int compare_record_name(const void *key, const void *element)
+{
+	const struct record *k = key, *r = element;
+
+	return k->kind != r->kind ? (k->kind < r->kind ? -1 : 1) : strcmp(k->name, r->name);
+}
+
+/* The row of a VM or disk, whose names are host-wide; of another kind that of any source. */
+static struct record *find_record(const struct pass *p, enum kind kind, const char *name)
+{
+	const struct record key = {.kind = kind, .name = name};
+
+	if (!p->records.n)
+		return NULL;
+	return bsearch(&key, p->records.v, p->records.n, sizeof(key), compare_record_name);
+}
+
 /* Each record with the object that it was made by: what was last applied is what is wanted. */
 static void recall_views(struct pass *p)
 {
 	vec_each(r, &p->records) {
-		const struct record *vm = NULL;
+		const struct record *vm = r->kind == KIND_DISK ? find_record(p, KIND_VM, r->name) : NULL;
 
 		if (!is_in_scope(p, r))
 			continue;
-		vec_each(other, &p->records)
-			if (r->kind == KIND_DISK && other->kind == KIND_VM && !strcmp(r->name, other->name))
-				vm = other;
 		*vec_push(p->a, &p->views) = (struct view){
 			.object = recall_object(p->a, r, vm),
 			.record = r,
@@ -233,10 +247,12 @@ int pass_scan(struct pass *p, struct err *e)
 			return err_wrap(e, "looking for what is marked as ours");
 	}
 	vec_each(o, &found) {
-		bool known = false;
+		/* Nearly always its name says whose it is; where not, every record is asked. */
+		const struct record *named = find_record(p, o->kind, o->name);
+		bool known = named && is_owner(named, o);
 
-		vec_each(r, &p->records)
-			known |= is_owner(r, o);
+		for (size_t i = 0; !known && i < p->records.n; i++)
+			known = is_owner(&p->records.v[i], o);
 		if (!known)
 			*vec_push(p->a, &p->orphans) = *o;
 	}
@@ -304,11 +320,15 @@ static bool has_news(const struct view *v)
 
 static int write_lost_handles(struct pass *p, struct err *e)
 {
+	static const enum kind kinds[] = {KIND_DISK, KIND_VM};
+
 	vec_each(name, &p->no_handles) {
 		struct handles h = {0};
 
-		vec_each(r, &p->records) {
-			if ((r->kind != KIND_VM && r->kind != KIND_DISK) || strcmp(r->name, *name))
+		for (size_t i = 0; i < 2; i++) {
+			const struct record *r = find_record(p, kinds[i], *name);
+
+			if (!r)
 				continue;
 			*vec_push(p->a, &h.rows) = *r;
 			if (r->kind == KIND_VM)
