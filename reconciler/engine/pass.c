@@ -7,6 +7,7 @@
 #include "reconciler/engine/recall.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
+#include "schema/base/map.h"
 #include "schema/field.h"
 #include "schema/spec.h"
 
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define HANDLES_CHECKED 128u /* files that one pass reads although nothing says that they changed */
 
 /* ---- load --------------------------------------------------------------------------------- */
 
@@ -44,6 +47,29 @@ static void load_handles(struct pass *p, struct record *r)
 		*vec_push(p->a, &p->no_handles) = r->name;
 }
 
+/* A handles.json can be newer than its row only where a step did not end. The others are read to see
+ * whether they are still whole: of very many VMs some in each pass, or reading them would be nearly all
+ * that a pass does. */
+static void load_all_handles(struct pass *p)
+{
+	_cleanup_arena_ struct arena tmp = ARENA_INIT;
+	struct map open = MAP_INIT;
+	size_t vms = 0, first, i = 0;
+
+	vec_each(in, &p->interrupted)
+		map_add(&tmp, &open, in->name, strlen(in->name), in);
+	vec_each(r, &p->records)
+		vms += r->kind == KIND_VM;
+	first = vms > HANDLES_CHECKED ? (size_t)(clock_real_ms() / 1000) * HANDLES_CHECKED % vms : 0;
+	vec_each(r, &p->records) {
+		if (r->kind != KIND_VM)
+			continue;
+		if (r->state != RECORD_MADE || (i++ + vms - first) % vms < HANDLES_CHECKED ||
+			map_get(&open, r->name, strlen(r->name)))
+			load_handles(p, r);
+	}
+}
+
 static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
@@ -52,9 +78,7 @@ static int load(struct pass *p, struct err *e)
 		return -1;
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
-	vec_each(r, &p->records)
-		if (r->kind == KIND_VM)
-			load_handles(p, r);
+	load_all_handles(p);
 	return 0;
 }
 
@@ -77,13 +101,6 @@ static bool is_in_scope(const struct pass *p, const struct record *r)
 	if (p->source && strcmp(r->source, p->source))
 		return false;
 	return is_selected(p, r->kind, r->name);
-}
-
-static int compare_objects(const void *x, const void *y)
-{
-	const struct object *a = x, *b = y;
-
-	return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : strcmp(a->name, b->name);
 }
 
 static int compare_object_record(const struct object *o, const struct record *r)
@@ -276,8 +293,6 @@ int pass_look(struct pass *p, struct err *e)
 		return -1;
 	if (p->spec)
 		spec_expand(p->a, p->spec, &p->objects);
-	if (p->objects.n)
-		qsort(p->objects.v, p->objects.n, sizeof(*p->objects.v), compare_objects);
 	if (p->recall)
 		recall_views(p);
 	else

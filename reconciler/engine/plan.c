@@ -344,6 +344,22 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 	}
 }
 
+/* The usual case in a pass that has nothing to do: no copy is needed. */
+static bool is_as_recorded(const struct delta *d)
+{
+	const struct view *v = d->view;
+
+	if (!v->record || planner_is_made_anew(d) || v->observed.facts.n)
+		return false;
+	kvs_each(f, &v->resolved) {
+		const char *has = kvs_get(&v->record->facts, f->key);
+
+		if (!has || strcmp(has, f->value))
+			return false;
+	}
+	return true;
+}
+
 static int predict_facts(struct planner *p, struct err *e)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -353,6 +369,10 @@ static int predict_facts(struct planner *p, struct err *e)
 
 		if (!v->object || d->verdict == VERDICT_CONFLICT)
 			continue;
+		if (is_as_recorded(d)) {
+			p->plan->facts[i] = &v->record->facts;
+			continue;
+		}
 		facts = arena_new(p->a, struct kvs);
 		if (planner_is_made_anew(d) || !v->record) {
 			if (name_object(p, i, facts, e) < 0)

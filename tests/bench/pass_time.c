@@ -3,6 +3,8 @@
  *	pass-time make DIR N    a state directory of N VMs that are as they should be
  *	pass-time pass DIR N    milliseconds of CPU time of a pass over it that has nothing to do, and
  *	                        KiB of memory that it took for each VM, the spec included
+ *	pass-time wake DIR N    milliseconds of real time of finding out that nothing has changed, and
+ *	                        bytes that were allocated for it and are still there
  *	pass-time rows DIR      the same rows by a bare loop over SQLite: milliseconds of CPU time
  *	pass-time plan N        milliseconds of CPU time of planning N new VMs
  *
@@ -10,6 +12,7 @@
  * is. A driver that looks at something has its own costs, and its own benchmark.
  */
 #include "reconciler/engine/pass.h"
+#include "reconciler/engine/wake.h"
 #include "schema/base/clock.h"
 #include "schema/base/text.h"
 #include "schema/spec.h"
@@ -205,6 +208,30 @@ static int rows(const char *dir)
 	return n ? 0 : -1;
 }
 
+static int wake(const char *dir, unsigned n)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *files[] = {__FILE__};
+	const int times = 200;
+	struct err e = ERR_INIT;
+	struct wake w;
+	int64_t start;
+	size_t before;
+	int rc;
+
+	(void)n;
+	wake_init(&w, &a, dir, files, 1);
+	rc = wake_note(&w, 1, &e) < 0 || wake_check(&w, 1, &e) != 0;
+	before = mallinfo2().uordblks;
+	start = clock_mono_ms();
+	for (int i = 0; i < times && !rc; i++)
+		rc = wake_check(&w, 1, &e) != 0;
+	printf("%.4f %zu\n", (double)(clock_mono_ms() - start) / times,
+		mallinfo2().uordblks - before);
+	wake_fini(&w);
+	return rc ? -1 : 0;
+}
+
 static int plan(unsigned n)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -232,6 +259,8 @@ int main(int argc, char **argv)
 		rc = make(argv[2], n);
 	else if (argc == 4 && !strcmp(what, "pass"))
 		rc = pass(argv[2], n);
+	else if (argc == 4 && !strcmp(what, "wake"))
+		rc = wake(argv[2], n);
 	else if (argc == 3 && !strcmp(what, "rows"))
 		rc = rows(argv[2]);
 	else if (argc == 3 && !strcmp(what, "plan"))
