@@ -107,6 +107,9 @@ fuzz:
 	done
 
 $(B)/tests/bench/spec-time: $(B)/tests/bench/spec_time.o $(B)/libschema.a
+$(B)/tests/bench/pass-time: $(B)/tests/bench/pass_time.o $(LIBS_A)
+BENCH_PROGRAMS := $(addprefix $(B)/tests/bench/,spec-time pass-time)
+$(BENCH_PROGRAMS):
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_MAIN)
 
@@ -137,7 +140,7 @@ lab: all
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
 		tests/run $(LABS)
 
-bench: all $(B)/tests/bench/spec-time
+bench: all $(BENCH_PROGRAMS)
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab

@@ -76,10 +76,20 @@ static enum change field_cost(const struct field *f, const char *from, const cha
 	return CHANGE_DATA_LOSS;
 }
 
+/* The recorded value of a field. Rows keep them in the order of the table, so it is nearly always the
+ * next one. */
+static const char *recorded_value(const struct kvs *fields, const char *path, size_t *next)
+{
+	if (*next < fields->n && !strcmp(fields->v[*next].key, path))
+		return fields->v[(*next)++].value;
+	return kvs_get(fields, path);
+}
+
 static void compare_fields(struct arena *a, const struct view *v, struct delta *c)
 {
 	const struct spec_head *head = v->object->spec;
 	const struct noun *noun = head->noun;
+	size_t next = 0;
 
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *f = &noun->fields[i];
@@ -88,7 +98,7 @@ static void compare_fields(struct arena *a, const struct view *v, struct delta *
 
 		if (f->feeds != v->object->kind)
 			continue;
-		from = kvs_get(&v->record->fields, f->path);
+		from = recorded_value(&v->record->fields, f->path, &next);
 		to = field_print(a, f, head);
 		if (from == to || (from && to && !strcmp(from, to)))
 			continue;

@@ -8,6 +8,7 @@
 #include "schema/base/log.h"
 #include "schema/base/point.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BACKOFF_FIRST_MS 1000
@@ -28,6 +29,10 @@ struct run {
 	bool *forget;              /* per view: the row goes */
 	int64_t *intents;          /* per step */
 	bool *began;               /* per step: the driver was asked to do it */
+	uint32_t *before;          /* per step: the step before it in the same change, counted from 1;
+				    * 0: it is the first */
+	uint32_t *first_need, *needs; /* what step i needs: needs[first_need[i]] .. [first_need[i + 1]] */
+	VEC(uint32_t) dirty;       /* views whose row has to be written, or goes */
 	VEC(struct outcome) outcomes;
 	struct history history;
 };
@@ -55,6 +60,20 @@ static void apply_spec(struct run *r, uint32_t view)
 		o->spec->pos.col);
 }
 
+/* The row has to be written with the next commit. */
+static void touch(struct run *r, uint32_t view)
+{
+	if (!r->touched[view] && !r->forget[view])
+		*vec_push(r->a, &r->dirty) = view;
+	r->touched[view] = true;
+}
+
+static void forget(struct run *r, uint32_t view)
+{
+	touch(r, view);
+	r->forget[view] = true;
+}
+
 /* A held VM is recorded as held; its other fields stay what they are. */
 static void apply_hold(struct run *r, uint32_t view)
 {
@@ -66,7 +85,7 @@ static void apply_hold(struct run *r, uint32_t view)
 		if (f->feeds == view_of(r, view)->object->kind && !strncmp(f->path, "drift.", 6))
 			kvs_set(r->a, &r->records[view].fields, f->path, field_print(r->a, f, head));
 	}
-	r->touched[view] = true;
+	touch(r, view);
 }
 
 static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
@@ -77,7 +96,7 @@ static void set_state(struct run *r, uint32_t view, enum record_state state, con
 		rec->changed_at_ms = clock_real_ms();
 	rec->state = state;
 	rec->reason = arena_dup(r->a, reason);
-	r->touched[view] = true;
+	touch(r, view);
 }
 
 /* Exponential with a spread of a fifth, so that many that fail together do not come back together. */
@@ -147,7 +166,7 @@ static void settle_rows(struct run *r)
 		if (verdict == VERDICT_NONE || verdict == VERDICT_CONFLICT || has_step[i])
 			continue;
 		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
-			r->forget[i] = true;
+			forget(r, i);
 			continue;
 		}
 		if (plan->deltas[i].drift == DRIFT_HOLD) {
@@ -252,27 +271,38 @@ static void complete_args(struct run *r, uint32_t from, uint32_t to)
 
 /* ---- commits ------------------------------------------------------------------------------ */
 
-static int write_rows(struct run *r, struct err *e)
+static int compare_index(const void *x, const void *y)
+{
+	const uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+static int forget_row(struct run *r, const struct record *rec, struct err *e)
 {
 	struct store *store = r->x->store;
 
-	for (uint32_t i = 0; i < r->x->plan->views->n; i++) {
+	if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
+		return -1;
+	return rec->kind != KIND_VM ? 0
+		: store_release(store, PLAN_CID_POOL, arena_printf(r->a, "vm/%s", rec->name), e);
+}
+
+static int write_rows(struct run *r, struct err *e)
+{
+	/* In the order of the views, as they are printed: the same pass gives the same history. */
+	if (r->dirty.n)
+		qsort(r->dirty.v, r->dirty.n, sizeof(*r->dirty.v), compare_index);
+	vec_each(at, &r->dirty) {
+		const uint32_t i = *at;
 		const struct record *rec = &r->records[i];
 
-		if (r->forget[i] || r->touched[i])
-			history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec,
-				r->forget[i]);
-		if (r->forget[i]) {
-			if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
-				return -1;
-			if (rec->kind == KIND_VM && store_release(store, PLAN_CID_POOL,
-				    arena_printf(r->a, "vm/%s", rec->name), e) < 0)
-				return -1;
-		} else if (r->touched[i] && store_put(store, rec, e) < 0) {
+		history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec, r->forget[i]);
+		if (r->forget[i] ? forget_row(r, rec, e) < 0 : store_put(r->x->store, rec, e) < 0)
 			return -1;
-		}
 		r->forget[i] = r->touched[i] = false;
 	}
+	r->dirty.n = 0;
 	return 0;
 }
 
@@ -341,16 +371,6 @@ static void note_outcome(struct run *r, uint32_t i, const char *state, const cha
 	};
 }
 
-static const char *group_of(const struct run *r, const struct plan_step *s)
-{
-	const char *name = s->step.name;
-
-	/* A VM, its disk and its guest are one change; images and kernels each their own. */
-	if (s->step.kind == KIND_IMAGE || s->step.kind == KIND_KERNEL)
-		return arena_printf(r->a, "%s/%s", kind_name(s->step.kind), name);
-	return arena_printf(r->a, "vm/%s", name);
-}
-
 static bool is_unmet(enum step_state s)
 {
 	return s == STEP_FAILED || s == STEP_SKIPPED || s == STEP_UNDONE || s == STEP_NOT_READY;
@@ -376,26 +396,27 @@ static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
 		set_failed(r, i, why);
 }
 
+static void skip(struct run *r, uint32_t i, const struct step *on)
+{
+	struct step_result *res = &r->x->results[i];
+
+	res->state = STEP_SKIPPED;
+	r->x->skipped++;
+	err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed", step_op_name(on->op),
+		kind_name(on->kind), on->name);
+	history_step(&r->history, view_of(r, step_at(r, i)->view), &step_at(r, i)->step, "skipped",
+		res->err.msg);
+	blame_vm(r, step_at(r, i), res->err.msg);
+}
+
 /* Mark steps of this level that need something that did not come to be. */
 static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 {
-	const struct plan *plan = r->x->plan;
-
-	vec_each(n, &plan->needs) {
-		struct step_result *res = &r->x->results[n->from];
-		const struct step *on = &step_at(r, n->to)->step;
-
-		if (n->from < from || n->from >= to || res->state != STEP_PENDING ||
-			!is_unmet(r->x->results[n->to].state))
-			continue;
-		res->state = STEP_SKIPPED;
-		r->x->skipped++;
-		err_set(&res->err, ERR_FAILED, "skipped: %s %s/%s did not succeed",
-			step_op_name(on->op), kind_name(on->kind), on->name);
-		history_step(&r->history, view_of(r, step_at(r, n->from)->view),
-			&step_at(r, n->from)->step, "skipped", res->err.msg);
-		blame_vm(r, step_at(r, n->from), res->err.msg);
-	}
+	for (uint32_t i = from; i < to; i++)
+		for (uint32_t k = r->first_need[i]; k < r->first_need[i + 1]; k++)
+			if (r->x->results[i].state == STEP_PENDING &&
+				is_unmet(r->x->results[r->needs[k]].state))
+				skip(r, i, &step_at(r, r->needs[k])->step);
 }
 
 /* Rows of a VM and its disk go into its handles.json too, beside the newest facts. */
@@ -472,7 +493,7 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 
 	if (s->prune) {
 		kvs_set(r->a, &rec->facts, "old", NULL);
-		r->touched[s->view] = true;
+		touch(r, s->view);
 		return;
 	}
 	if (s->step.kind == KIND_GUEST) {
@@ -488,14 +509,14 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 	}
 	kvs_merge(r->a, &rec->facts, facts);
 	if (s->step.op == STEP_DELETE && (verdict == VERDICT_DELETE || verdict == VERDICT_FORGET))
-		r->forget[s->view] = true;
+		forget(r, s->view);
 	else if (s->step.op == STEP_STOP && view_of(r, s->view)->object &&
 		!((const struct vm_spec *)(const void *)view_of(r, s->view)->object->spec)->running)
 		stopped_as_asked(r, s->view);
 	else if (s->step.op != STEP_STOP && s->step.op != STEP_DELETE)
 		set_made(r, s->view);
 	else
-		r->touched[s->view] = true;
+		touch(r, s->view);
 }
 
 static int driver_apply(struct host *h, const struct step *s, struct kvs *facts, struct err *e)
@@ -551,22 +572,20 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	if (s->step.kind == KIND_VM || existed)
 		set_failed(r, s->view, why);
 	else
-		r->forget[s->view] = true;
+		forget(r, s->view);
 }
 
 /* Undo the failed step and what was made before it in the same change, in reverse. */
 static void undo_change(struct run *r, uint32_t failed)
 {
-	const char *group = group_of(r, step_at(r, failed));
 	const char *why = r->x->results[failed].err.msg;
 
-	for (uint32_t i = failed + 1; i-- > 0;) {
+	for (uint32_t n = failed + 1; n; n = r->before[n - 1]) {
+		const uint32_t i = n - 1;
 		const struct plan_step *s = step_at(r, i);
 		bool makes = s->step.op == STEP_CREATE || s->step.op == STEP_START;
 
 		if (i != failed && (r->x->results[i].state != STEP_DONE || !makes))
-			continue;
-		if (strcmp(group_of(r, s), group))
 			continue;
 		if (makes)
 			undo_one(r, i, why);
@@ -585,7 +604,7 @@ static void step_failed(struct run *r, uint32_t i)
 		r->x->not_ready++;
 		note_outcome(r, i, "failed", res->err.msg);
 		r->records[s->view].reason = arena_dup(r->a, res->err.msg);
-		r->touched[s->view] = true;
+		touch(r, s->view);
 		return;
 	}
 	res->state = STEP_FAILED;
@@ -658,6 +677,42 @@ static void run_step(struct run *r, uint32_t i)
 
 /* ---- the pass ------------------------------------------------------------------------------ */
 
+/* A VM, its disk and its guest are one change; images and kernels each their own. */
+static void group_steps(struct run *r)
+{
+	const size_t n = r->x->plan->steps.n;
+	uint32_t *last = arena_array(r->a, r->x->plan->views->n + 1, sizeof(*last));
+
+	r->before = arena_array(r->a, n + 1, sizeof(*r->before));
+	for (uint32_t i = 0; i < n; i++) {
+		const struct plan_step *s = step_at(r, i);
+		const struct view *vm = s->step.kind == KIND_DISK
+			? views_find(r->x->plan->views, KIND_VM, s->step.name) : NULL;
+		uint32_t change = vm ? (uint32_t)(vm - r->x->plan->views->v) : s->view;
+
+		r->before[i] = last[change];
+		last[change] = i + 1;
+	}
+}
+
+/* The plan's edges, grouped by the step that needs. */
+static void group_needs(struct run *r)
+{
+	const struct plan *plan = r->x->plan;
+
+	r->first_need = arena_array(r->a, plan->steps.n + 2, sizeof(uint32_t));
+	r->needs = arena_array(r->a, plan->needs.n + 1, sizeof(uint32_t));
+	vec_each(n, &plan->needs)
+		r->first_need[n->from + 1]++;
+	for (size_t i = 1; i <= plan->steps.n; i++)
+		r->first_need[i] += r->first_need[i - 1];
+	for (size_t i = plan->needs.n; i-- > 0;)
+		r->needs[--r->first_need[plan->needs.v[i].from + 1]] = plan->needs.v[i].to;
+	/* Filling moved each start down by one place: entry i + 1 is now where step i begins. */
+	memmove(r->first_need, r->first_need + 1, plan->steps.n * sizeof(uint32_t));
+	r->first_need[plan->steps.n] = (uint32_t)plan->needs.n;
+}
+
 int exec_run(struct exec *x, struct err *e)
 {
 	struct arena *a = x->host->arena;
@@ -680,6 +735,8 @@ int exec_run(struct exec *x, struct err *e)
 		r.steps[i] = x->plan->steps.v[i];
 	history_init(&r.history, a, x->plan, x->pass, x->source);
 	history_decisions(&r.history, x->interrupted);
+	group_steps(&r);
+	group_needs(&r);
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {

@@ -3,48 +3,68 @@
 
 #include <string.h>
 
-uint64_t lease_of(const struct leases *l, const char *pool, const char *owner)
+/* There are few pools. */
+static struct lease_pool *find_pool(const struct lease_book *b, const char *name)
 {
-	vec_each(p, l)
-		if (!strcmp(p->pool, pool) && !strcmp(p->owner, owner))
-			return p->value;
-	return 0;
-}
-
-const char *lease_owner(const struct leases *l, const char *pool, uint64_t value)
-{
-	vec_each(p, l)
-		if (p->value == value && !strcmp(p->pool, pool))
-			return p->owner;
+	vec_each(p, &b->pools)
+		if (!strcmp((*p)->name, name))
+			return *p;
 	return NULL;
 }
 
-uint64_t lease_lowest(const struct leases *l, const char *pool, uint64_t lo, uint64_t hi)
+static const struct lease *by_value(const struct lease_pool *p, uint64_t value)
 {
-	uint64_t next = lo;
-
-	vec_each(p, l) {
-		if (strcmp(p->pool, pool) || p->value < next)
-			continue;
-		if (p->value > next)
-			break;
-		next++;
-	}
-	return next <= hi ? next : 0;
+	return map_get(&p->values, (const char *)&value, sizeof(value));
 }
 
-void lease_add(struct arena *a, struct leases *l, const struct lease *add)
+void lease_book_init(struct lease_book *b, struct arena *a, const struct leases *list)
 {
-	size_t i;
+	*b = (struct lease_book){.a = a};
+	vec_each(l, list)
+		lease_add(b, l);
+}
 
-	vec_push(a, l);
-	for (i = l->n - 1; i > 0; i--) {
-		const struct lease *before = &l->v[i - 1];
-		int order = strcmp(before->pool, add->pool);
+uint64_t lease_of(const struct lease_book *b, const char *pool, const char *owner)
+{
+	const struct lease_pool *p = find_pool(b, pool);
+	const struct lease *l = p ? map_get(&p->owners, owner, strlen(owner)) : NULL;
 
-		if (order < 0 || (order == 0 && before->value <= add->value))
-			break;
-		l->v[i] = *before;
+	return l ? l->value : 0;
+}
+
+const char *lease_owner(const struct lease_book *b, const char *pool, uint64_t value)
+{
+	const struct lease_pool *p = find_pool(b, pool);
+	const struct lease *l = p ? by_value(p, value) : NULL;
+
+	return l ? l->owner : NULL;
+}
+
+/* Leases are only added, so what was taken at the last search still is. */
+uint64_t lease_lowest(struct lease_book *b, const char *pool, uint64_t lo, uint64_t hi)
+{
+	struct lease_pool *p = find_pool(b, pool);
+
+	if (!p)
+		return lo <= hi ? lo : 0;
+	if (lo < p->from || lo > p->next)
+		p->from = p->next = lo;
+	while (by_value(p, p->next))
+		p->next++;
+	return p->next <= hi ? p->next : 0;
+}
+
+void lease_add(struct lease_book *b, const struct lease *add)
+{
+	struct lease_pool *p = find_pool(b, add->pool);
+	struct lease *l = arena_new(b->a, struct lease);
+
+	if (!p) {
+		p = arena_new(b->a, struct lease_pool);
+		p->name = add->pool;
+		*vec_push(b->a, &b->pools) = p;
 	}
-	l->v[i] = *add;
+	*l = *add;
+	map_add(b->a, &p->owners, l->owner, strlen(l->owner), l);
+	map_add(b->a, &p->values, (const char *)&l->value, sizeof(l->value), l);
 }

@@ -7,6 +7,7 @@
 #include "reconciler/engine/recall.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
+#include "schema/base/map.h"
 #include "schema/field.h"
 #include "schema/spec.h"
 
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define HANDLES_CHECKED 128u /* files that one pass reads although nothing says that they changed */
 
 /* ---- load --------------------------------------------------------------------------------- */
 
@@ -44,6 +47,29 @@ static void load_handles(struct pass *p, struct record *r)
 		*vec_push(p->a, &p->no_handles) = r->name;
 }
 
+/* A handles.json can be newer than its row only where a step did not end. The others are read to see
+ * whether they are still whole: of very many VMs some in each pass, or reading them would be nearly all
+ * that a pass does. */
+static void load_all_handles(struct pass *p)
+{
+	_cleanup_arena_ struct arena tmp = ARENA_INIT;
+	struct map open = MAP_INIT;
+	size_t vms = 0, first, i = 0;
+
+	vec_each(in, &p->interrupted)
+		map_add(&tmp, &open, in->name, strlen(in->name), in);
+	vec_each(r, &p->records)
+		vms += r->kind == KIND_VM;
+	first = vms > HANDLES_CHECKED ? (size_t)(clock_real_ms() / 1000) * HANDLES_CHECKED % vms : 0;
+	vec_each(r, &p->records) {
+		if (r->kind != KIND_VM)
+			continue;
+		if (r->state != RECORD_MADE || (i++ + vms - first) % vms < HANDLES_CHECKED ||
+			map_get(&open, r->name, strlen(r->name)))
+			load_handles(p, r);
+	}
+}
+
 static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
@@ -52,9 +78,7 @@ static int load(struct pass *p, struct err *e)
 		return -1;
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
-	vec_each(r, &p->records)
-		if (r->kind == KIND_VM)
-			load_handles(p, r);
+	load_all_handles(p);
 	return 0;
 }
 
@@ -77,13 +101,6 @@ static bool is_in_scope(const struct pass *p, const struct record *r)
 	if (p->source && strcmp(r->source, p->source))
 		return false;
 	return is_selected(p, r->kind, r->name);
-}
-
-static int compare_objects(const void *x, const void *y)
-{
-	const struct object *a = x, *b = y;
-
-	return a->kind != b->kind ? (a->kind < b->kind ? -1 : 1) : strcmp(a->name, b->name);
 }
 
 static int compare_object_record(const struct object *o, const struct record *r)
@@ -125,17 +142,31 @@ static void make_views(struct pass *p)
 	}
 }
 
+static int compare_record_name(const void *key, const void *element)
+{
+	const struct record *k = key, *r = element;
+
+	return k->kind != r->kind ? (k->kind < r->kind ? -1 : 1) : strcmp(k->name, r->name);
+}
+
+/* The row of a VM or disk, whose names are host-wide; of another kind that of any source. */
+static struct record *find_record(const struct pass *p, enum kind kind, const char *name)
+{
+	const struct record key = {.kind = kind, .name = name};
+
+	if (!p->records.n)
+		return NULL;
+	return bsearch(&key, p->records.v, p->records.n, sizeof(key), compare_record_name);
+}
+
 /* Each record with the object that it was made by: what was last applied is what is wanted. */
 static void recall_views(struct pass *p)
 {
 	vec_each(r, &p->records) {
-		const struct record *vm = NULL;
+		const struct record *vm = r->kind == KIND_DISK ? find_record(p, KIND_VM, r->name) : NULL;
 
 		if (!is_in_scope(p, r))
 			continue;
-		vec_each(other, &p->records)
-			if (r->kind == KIND_DISK && other->kind == KIND_VM && !strcmp(r->name, other->name))
-				vm = other;
 		*vec_push(p->a, &p->views) = (struct view){
 			.object = recall_object(p->a, r, vm),
 			.record = r,
@@ -233,10 +264,12 @@ int pass_scan(struct pass *p, struct err *e)
 			return err_wrap(e, "looking for what is marked as ours");
 	}
 	vec_each(o, &found) {
-		bool known = false;
+		/* Nearly always its name says whose it is; where not, every record is asked. */
+		const struct record *named = find_record(p, o->kind, o->name);
+		bool known = named && is_owner(named, o);
 
-		vec_each(r, &p->records)
-			known |= is_owner(r, o);
+		for (size_t i = 0; !known && i < p->records.n; i++)
+			known = is_owner(&p->records.v[i], o);
 		if (!known)
 			*vec_push(p->a, &p->orphans) = *o;
 	}
@@ -260,8 +293,6 @@ int pass_look(struct pass *p, struct err *e)
 		return -1;
 	if (p->spec)
 		spec_expand(p->a, p->spec, &p->objects);
-	if (p->objects.n)
-		qsort(p->objects.v, p->objects.n, sizeof(*p->objects.v), compare_objects);
 	if (p->recall)
 		recall_views(p);
 	else
@@ -304,11 +335,15 @@ static bool has_news(const struct view *v)
 
 static int write_lost_handles(struct pass *p, struct err *e)
 {
+	static const enum kind kinds[] = {KIND_DISK, KIND_VM};
+
 	vec_each(name, &p->no_handles) {
 		struct handles h = {0};
 
-		vec_each(r, &p->records) {
-			if ((r->kind != KIND_VM && r->kind != KIND_DISK) || strcmp(r->name, *name))
+		for (size_t i = 0; i < 2; i++) {
+			const struct record *r = find_record(p, kinds[i], *name);
+
+			if (!r)
 				continue;
 			*vec_push(p->a, &h.rows) = *r;
 			if (r->kind == KIND_VM)

@@ -9,7 +9,6 @@
 #include "reconciler/engine/planner.h"
 
 #include "reconciler/engine/drift.h"
-#include "reconciler/engine/lease.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,7 +230,7 @@ static void take_cid(struct planner *p, const char *owner, uint64_t cid)
 {
 	const struct lease l = {PLAN_CID_POOL, owner, cid};
 
-	lease_add(p->a, &p->leases, &l);
+	lease_add(&p->leases, &l);
 	*vec_push(p->a, &p->plan->take) = l;
 }
 
@@ -271,7 +270,7 @@ static void reserve_cids(struct planner *p)
 			if (!runs_with || lease_owner(&p->leases, PLAN_CID_POOL, runs_with))
 				continue;
 			if (fixed) /* until it is restarted; nobody else may have it in this pass */
-				lease_add(p->a, &p->leases, &(struct lease){PLAN_CID_POOL, owner, runs_with});
+				lease_add(&p->leases, &(struct lease){PLAN_CID_POOL, owner, runs_with});
 			else if (!lease_of(&p->leases, PLAN_CID_POOL, owner))
 				take_cid(p, owner, runs_with);
 		}
@@ -345,6 +344,22 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 	}
 }
 
+/* The usual case in a pass that has nothing to do: no copy is needed. */
+static bool is_as_recorded(const struct delta *d)
+{
+	const struct view *v = d->view;
+
+	if (!v->record || planner_is_made_anew(d) || v->observed.facts.n)
+		return false;
+	kvs_each(f, &v->resolved) {
+		const char *has = kvs_get(&v->record->facts, f->key);
+
+		if (!has || strcmp(has, f->value))
+			return false;
+	}
+	return true;
+}
+
 static int predict_facts(struct planner *p, struct err *e)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
@@ -354,6 +369,10 @@ static int predict_facts(struct planner *p, struct err *e)
 
 		if (!v->object || d->verdict == VERDICT_CONFLICT)
 			continue;
+		if (is_as_recorded(d)) {
+			p->plan->facts[i] = &v->record->facts;
+			continue;
+		}
 		facts = arena_new(p->a, struct kvs);
 		if (planner_is_made_anew(d) || !v->record) {
 			if (name_object(p, i, facts, e) < 0)
@@ -381,8 +400,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 		.facts = arena_array(a, views->n + 1, sizeof(struct kvs *)),
 	};
 	p.at = arena_array(a, views->n + 1, sizeof(*p.at));
-	vec_each(l, leases)
-		*vec_push(a, &p.leases) = *l;
+	lease_book_init(&p.leases, a, leases);
 	make_deltas(&p, source);
 	raise_waits(&p);
 	plan_guard(&p);

@@ -121,12 +121,25 @@ static void renumber(struct planner *p, const uint32_t *order)
 		*e = (struct edge){place[e->from], place[e->to]};
 }
 
+/* Counting sort: a chain of VMs has as many levels as it has VMs. */
+static void sort_by_level(struct arena *a, size_t n, const uint32_t *level, uint32_t *order)
+{
+	uint32_t *place = arena_array(a, n + 2, sizeof(*place));
+
+	for (size_t i = 0; i < n; i++) /* a level is less than the number of steps */
+		place[level[i] + 1]++;
+	for (size_t l = 1; l <= n; l++)
+		place[l] += place[l - 1];
+	for (uint32_t i = 0; i < n; i++)
+		order[place[level[i]]++] = i;
+}
+
 int plan_order(struct planner *p, struct err *e)
 {
 	size_t n = p->plan->steps.n;
 	uint32_t *level = arena_array(p->a, n + 1, sizeof(*level));
 	uint32_t *order = arena_array(p->a, n + 1, sizeof(*order));
-	uint32_t cycle, highest = 0, next = 0;
+	uint32_t cycle;
 
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		order_within(p, i);
@@ -137,15 +150,9 @@ int plan_order(struct planner *p, struct err *e)
 	if (graph_levels(p->a, n, &p->plan->needs, level, &cycle))
 		return err_set(e, ERR_SPEC, "%s/%s depends on itself",
 			kind_name(p->plan->steps.v[cycle].step.kind), p->plan->steps.v[cycle].step.name);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		p->plan->steps.v[i].step.level = level[i];
-		if (level[i] > highest)
-			highest = level[i];
-	}
-	for (uint32_t l = 0; l <= highest; l++)
-		for (uint32_t i = 0; i < n; i++)
-			if (level[i] == l)
-				order[next++] = i;
+	sort_by_level(p->a, n, level, order);
 	renumber(p, order);
 	return 0;
 }

@@ -27,28 +27,61 @@ static bool same_file(const struct kvs *a, const struct kvs *b)
 	return x && y && !strcmp(x, y);
 }
 
-/* Content-named files can serve several objects: only the last user removes one. */
-static bool is_shared(const struct planner *p, uint32_t self, const struct kvs *facts)
-{
-	vec_each(r, p->records) { /* also those that this plan does not look at */
-		const struct view *v = r->kind == p->plan->deltas[self].kind
-			? views_find(p->views, r->kind, r->name) : NULL;
+/* Content-named files can serve several objects: only the last user removes one. Who uses which is
+ * gathered once, or each question would be a walk over all records. */
+struct file_user {
+	uint32_t view; /* NO_STEP: a record that this plan does not look at */
+	struct file_user *next;
+};
 
-		if (r->kind == p->plan->deltas[self].kind && (!v || v->record != r) &&
-			same_file(facts, &r->facts))
-			return true;
+static void add_user(struct planner *p, enum kind kind, const struct kvs *facts, uint32_t view)
+{
+	const char *file = facts ? kvs_get(facts, "file") : NULL;
+	struct file_user *u, *first;
+
+	if (!file)
+		return;
+	u = arena_new(p->a, struct file_user);
+	u->view = view;
+	first = map_add(p->a, &p->files[kind], file, strlen(file), u);
+	if (first) {
+		u->next = first->next;
+		first->next = u;
+	}
+}
+
+static void gather_files(struct planner *p)
+{
+	vec_each(r, p->records) {
+		const struct view *v;
+
+		if (r->kind != KIND_IMAGE && r->kind != KIND_KERNEL)
+			continue;
+		v = views_find(p->views, r->kind, r->name);
+		if (!v || v->record != r)
+			add_user(p, r->kind, &r->facts, NO_STEP);
 	}
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		const struct view *v = &p->views->v[i];
+		enum kind kind = view_kind(v);
 
-		if (view_kind(v) != p->plan->deltas[self].kind)
+		if (kind != KIND_IMAGE && kind != KIND_KERNEL)
 			continue;
-		if (i == self ? v->object && same_file(facts, p->plan->facts[i])
-			      : p->plan->deltas[i].verdict != VERDICT_DELETE &&
-					same_file(facts, v->object ? p->plan->facts[i]
-								   : &v->record->facts))
-			return true;
+		if (v->object || p->plan->deltas[i].verdict != VERDICT_DELETE)
+			add_user(p, kind, v->object ? p->plan->facts[i] : &v->record->facts, i);
 	}
+}
+
+static bool is_shared(const struct planner *p, uint32_t self, const struct kvs *facts)
+{
+	const struct view *v = &p->views->v[self];
+	const char *file = kvs_get(facts, "file");
+	const struct file_user *u = file
+		? map_get(&p->files[view_kind(v)], file, strlen(file)) : NULL;
+
+	for (; u; u = u->next)
+		if (u->view != self || v->object)
+			return true;
 	return false;
 }
 
@@ -191,6 +224,7 @@ void plan_steps(struct planner *p)
 		[KIND_VM] = plan_vm,
 	};
 
+	gather_files(p);
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		enum kind kind = p->plan->deltas[i].kind;
 

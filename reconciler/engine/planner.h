@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "reconciler/engine/lease.h"
 #include "reconciler/engine/plan.h"
 
 /* What a step does for its object: an object has at most one step of each role. */
@@ -16,8 +17,9 @@ struct planner {
 	const struct views *views;
 	struct plan *plan;
 	const struct records *records;
-	struct leases leases;   /* taken now, and by this plan so far */
+	struct lease_book leases; /* taken now, and by this plan so far */
 	uint32_t (*at)[ROLE_N]; /* per view: index of the step with that role, or NO_STEP */
+	struct map files[KIND_N]; /* who uses a file that is named by content: plan_steps.c */
 };
 
 static inline enum kind view_kind(const struct view *v)

@@ -1,6 +1,7 @@
 /* store.c - saved state in SQLite; see store.h. */
 #include "reconciler/engine/store_db.h"
 
+#include "reconciler/engine/rowtext.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/point.h"
@@ -348,6 +349,16 @@ void store_close(struct store *s)
 	free(s);
 }
 
+int store_data_version(struct store *s, int64_t *version, struct err *e)
+{
+	int n;
+
+	if (read_int(s, "PRAGMA data_version", &n, e) < 0)
+		return -1;
+	*version = n;
+	return 0;
+}
+
 /* ---- transactions ------------------------------------------------------------------------- */
 
 int store_begin(struct store *s, struct err *e)
@@ -400,6 +411,14 @@ static enum record_state parse_state(const char *name)
 	return RECORD_FAILED;
 }
 
+static int kvs_column(struct arena *a, sqlite3_stmt *st, int i, const char *what, struct kvs *out,
+	struct err *e)
+{
+	const char *json = column(st, i);
+
+	return rowtext_kvs(a, json, strlen(json), what, out, e);
+}
+
 static int load_record(struct arena *a, sqlite3_stmt *st, struct record *r, struct err *e)
 {
 	*r = (struct record){
@@ -417,26 +436,65 @@ static int load_record(struct arena *a, sqlite3_stmt *st, struct record *r, stru
 	if (r->kind == KIND_N)
 		return err_set(e, ERR_STATE, "state of an unknown kind \"%s\"",
 			column(st, 0));
-	if (json_to_kvs(a, column(st, 4), "fields", &r->fields, e) < 0 ||
-		json_to_kvs(a, column(st, 5), "facts", &r->facts, e) < 0) {
+	if (kvs_column(a, st, 4, "fields", &r->fields, e) < 0 ||
+		kvs_column(a, st, 5, "facts", &r->facts, e) < 0) {
 		e->kind = ERR_STATE;
 		return err_wrap(e, "state of %s/%s", kind_name(r->kind), r->name);
 	}
 	return 0;
 }
 
+/* SQLite gives the rows in order of their key, where kinds stand by name: put the kinds in the order
+ * in which they are made. */
+static void join_kinds(struct arena *a, const struct records *kinds, struct records *out)
+{
+	for (int k = 0; k < KIND_N; k++)
+		out->cap += kinds[k].n;
+	out->v = arena_array(a, out->cap, sizeof(*out->v));
+	for (int k = 0; k < KIND_N; k++) {
+		if (kinds[k].n)
+			memcpy(out->v + out->n, kinds[k].v, kinds[k].n * sizeof(*out->v));
+		out->n += kinds[k].n;
+	}
+}
+
+static int by_kind_name_source(const struct record *a, const struct record *b)
+{
+	int order;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	order = strcmp(a->name, b->name);
+	return order ? order : strcmp(a->source, b->source);
+}
+
+/* In a damaged database the key may not be in order: whoever looks for a row would not find it. */
 static int load_records(struct store *s, struct arena *a, struct records *out, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	_cleanup_arena_ struct arena tmp = ARENA_INIT;
+	struct records kinds[KIND_N] = {0};
 	int rc;
 
 	if (prepare(s, "SELECT kind, name, source, state, fields, facts, place, reason, attempts,"
-		       " retry_at_ms, changed_at_ms, generation FROM object", &st, e) < 0)
+		       " retry_at_ms, changed_at_ms, generation FROM object"
+		       " ORDER BY kind, name, source", &st, e) < 0)
 		return -1;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		if (load_record(a, st, vec_push(a, out), e) < 0)
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct record r;
+
+		if (load_record(a, st, &r, e) < 0)
 			return -1;
-	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read state");
+		*vec_push(&tmp, &kinds[r.kind]) = r;
+	}
+	if (rc != SQLITE_DONE)
+		return db_error(s, e, "cannot read state");
+	join_kinds(a, kinds, out);
+	for (size_t i = 1; i < out->n; i++)
+		if (by_kind_name_source(&out->v[i - 1], &out->v[i]) >= 0)
+			return err_set(e, ERR_STATE, "state of %s/%s stands in the wrong place",
+				kind_name(out->v[i].kind), out->v[i].name);
+	return 0;
 }
 
 static int load_leases(struct store *s, struct arena *a, struct leases *out, struct err *e)
@@ -474,17 +532,6 @@ static int load_intents(struct store *s, struct arena *a, struct intents *out, s
 	return rc == SQLITE_DONE ? 0 : db_error(s, e, "cannot read the journal");
 }
 
-static int by_kind_name_source(const void *x, const void *y)
-{
-	const struct record *a = x, *b = y;
-	int order;
-
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	order = strcmp(a->name, b->name);
-	return order ? order : strcmp(a->source, b->source);
-}
-
 int store_load(struct store *s, struct arena *a, struct records *records, struct leases *leases,
 	struct intents *open, struct err *e)
 {
@@ -501,11 +548,7 @@ int store_load(struct store *s, struct arena *a, struct records *records, struct
 		rc = -1;
 	if (own)
 		store_rollback(s);
-	if (rc < 0)
-		return -1;
-	if (records->n)
-		qsort(records->v, records->n, sizeof(*records->v), by_kind_name_source);
-	return 0;
+	return rc;
 }
 
 /* ---- write -------------------------------------------------------------------------------- */

@@ -58,6 +58,10 @@ static inline void store_drop(struct store **s)
 int store_load(struct store *s, struct arena *a, struct records *records, struct leases *leases,
 	struct intents *open, struct err *e);
 
+/* A number that is another one after somebody else has committed something; it means nothing to any
+ * other connection. */
+int store_data_version(struct store *s, int64_t *version, struct err *e);
+
 /* Transactions. A failed statement leaves the transaction open: the caller rolls back. */
 int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);

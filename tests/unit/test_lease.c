@@ -3,16 +3,17 @@
 
 #include "tests/lib/unit.h"
 
-static void add(struct arena *a, struct leases *l, const char *pool, uint64_t value, const char *owner)
+static void add(struct lease_book *b, const char *pool, uint64_t value, const char *owner)
 {
 	const struct lease one = {pool, owner, value};
 
-	lease_add(a, l, &one);
+	lease_add(b, &one);
 }
 
 static void an_empty_pool(void **state)
 {
-	struct leases l = {0};
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct lease_book l = {.a = &a};
 
 	(void)state;
 	assert_int_equal(lease_of(&l, "cid", "vm/web"), 0);
@@ -28,36 +29,33 @@ static void lowest_of_every_gap(void **state)
 	/* each subset of the values 3..10, in a list with neighbours in other pools */
 	for (unsigned set = 0; set < 256; set++) {
 		_cleanup_arena_ struct arena a = ARENA_INIT;
-		struct leases l = {0};
+		struct lease_book l = {.a = &a};
 		uint64_t want = 3;
 
-		add(&a, &l, "bridge", 4, "x");
-		add(&a, &l, "tap", 3, "y");
+		add(&l, "bridge", 4, "x");
+		add(&l, "tap", 3, "y");
 		for (uint64_t v = 11; v-- > 3;) /* in any order */
 			if (set >> (v - 3) & 1)
-				add(&a, &l, "cid", v, arena_printf(&a, "vm/%u", (unsigned)v));
-		add(&a, &l, "cid", 1, "below");
+				add(&l, "cid", v, arena_printf(&a, "vm/%u", (unsigned)v));
+		add(&l, "cid", 1, "below");
 		while (want <= 10 && set >> (want - 3) & 1)
 			want++;
 		assert_int_equal(lease_lowest(&l, "cid", 3, 10), want <= 10 ? want : 0);
 		assert_int_equal(lease_lowest(&l, "cid", 3, 12), want);
-		for (size_t i = 1; i < l.n; i++) {
-			int order = strcmp(l.v[i - 1].pool, l.v[i].pool);
-
-			assert_true(order < 0 || (!order && l.v[i - 1].value < l.v[i].value));
-		}
+		assert_int_equal(lease_lowest(&l, "cid", 1, 10), 2);
+		assert_int_equal(lease_lowest(&l, "cid", 3, 12), want);
 	}
 }
 
 static void owners_and_values(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct leases l = {0};
+	struct lease_book l = {.a = &a};
 
 	(void)state;
-	add(&a, &l, "cid", 7, "vm/web");
-	add(&a, &l, "cid", 3, "vm/db");
-	add(&a, &l, "tap", 7, "vm/db");
+	add(&l, "cid", 7, "vm/web");
+	add(&l, "cid", 3, "vm/db");
+	add(&l, "tap", 7, "vm/db");
 	assert_int_equal(lease_of(&l, "cid", "vm/web"), 7);
 	assert_int_equal(lease_of(&l, "tap", "vm/web"), 0);
 	assert_int_equal(lease_of(&l, "tap", "vm/db"), 7);
@@ -70,27 +68,57 @@ static void owners_and_values(void **state)
 static void up_to_the_end(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct leases l = {0};
+	struct lease_book l = {.a = &a};
 
 	(void)state;
-	add(&a, &l, "cid", 4294967293u, "vm/a");
+	add(&l, "cid", 4294967293u, "vm/a");
 	assert_int_equal(lease_lowest(&l, "cid", 4294967293u, 4294967294u), 4294967294u);
-	add(&a, &l, "cid", 4294967294u, "vm/b");
+	add(&l, "cid", 4294967294u, "vm/b");
 	assert_int_equal(lease_lowest(&l, "cid", 4294967293u, 4294967294u), 0);
 }
 
 static void many_are_handed_out_in_order(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct leases l = {0};
+	struct lease_book l = {.a = &a};
 
 	(void)state;
 	for (uint64_t i = 0; i < 2000; i++) {
 		uint64_t v = lease_lowest(&l, "cid", 3, UINT32_MAX);
 
 		assert_int_equal(v, 3 + i);
-		add(&a, &l, "cid", v, "x");
+		add(&l, "cid", v, "x");
 	}
+}
+
+static void a_book_holds_the_whole_list(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct lease list[] = {{"cid", "vm/db", 3}, {"cid", "vm/web", 4}, {"tap", "vm/web", 3}};
+	const struct leases leases = {.v = list, .n = 3};
+	struct lease_book l;
+
+	(void)state;
+	lease_book_init(&l, &a, &leases);
+	assert_int_equal(lease_of(&l, "cid", "vm/web"), 4);
+	assert_int_equal(lease_of(&l, "tap", "vm/web"), 3);
+	assert_int_equal(lease_lowest(&l, "cid", 3, 9), 5);
+	assert_int_equal(lease_lowest(&l, "tap", 3, 9), 4);
+}
+
+/* A VM that gets a fixed id runs with its old one until it is restarted: both are taken, and the
+ * first is what it has. */
+static void an_owner_with_two(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct lease_book l = {.a = &a};
+
+	(void)state;
+	add(&l, "cid", 9, "vm/web");
+	add(&l, "cid", 3, "vm/web");
+	assert_int_equal(lease_of(&l, "cid", "vm/web"), 9);
+	assert_string_equal(lease_owner(&l, "cid", 3), "vm/web");
+	assert_int_equal(lease_lowest(&l, "cid", 3, 9), 4);
 }
 
 int main(void)
@@ -101,6 +129,8 @@ int main(void)
 		cmocka_unit_test(owners_and_values),
 		cmocka_unit_test(up_to_the_end),
 		cmocka_unit_test(many_are_handed_out_in_order),
+		cmocka_unit_test(a_book_holds_the_whole_list),
+		cmocka_unit_test(an_owner_with_two),
 	};
 
 	return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

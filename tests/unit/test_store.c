@@ -256,6 +256,7 @@ static void a_lease_has_one_owner(void **state)
 	struct err err = ERR_INIT;
 	struct records records;
 	struct leases leases;
+	struct lease_book book;
 	struct intents open;
 
 	(void)state;
@@ -270,8 +271,9 @@ static void a_lease_has_one_owner(void **state)
 	assert_int_equal(err.kind, ERR_CONFLICT);
 	OK(store_load(s, &a, &records, &leases, &open, e));
 	assert_int_equal(leases.n, 3);
-	assert_int_equal(lease_of(&leases, "cid", "vm/web"), 4);
-	assert_int_equal(lease_of(&leases, "cid", "vm/db"), 3);
+	lease_book_init(&book, &a, &leases);
+	assert_int_equal(lease_of(&book, "cid", "vm/web"), 4);
+	assert_int_equal(lease_of(&book, "cid", "vm/db"), 3);
 	OK(store_release(s, "cid", "vm/web", e));
 	OK(store_release(s, "cid", "vm/web", e));
 	store_close(s);
@@ -291,13 +293,15 @@ static int allocate(struct store *s, const char *owner, struct err *e)
 	struct lease l = {.pool = "cid", .owner = owner};
 	struct records records;
 	struct leases leases;
+	struct lease_book book;
 	struct intents open;
 
 	if (store_begin(s, e) < 0)
 		return -1;
 	if (store_load(s, &a, &records, &leases, &open, e) < 0)
 		goto undo;
-	l.value = lease_lowest(&leases, "cid", 3, UINT32_MAX);
+	lease_book_init(&book, &a, &leases);
+	l.value = lease_lowest(&book, "cid", 3, UINT32_MAX);
 	if (store_lease(s, &l, e) < 0)
 		goto undo;
 	return store_commit(s, e);
