@@ -25,11 +25,13 @@
  *	                   was made from ("in.image/web" = id of image/web at that time)
  *	all     use        what a dependent compares instead of id, where using the object depends on
  *	                   more than its content
- *	image   id         "sha256:<hex>" of the manifest
+ *	image   id         "sha256:<hex>" of the manifest, or of what stands for one (a docker-archive's
+ *	                   configuration, a root file system's tar file)
  *	image   file       "images/<hex>-<bytes>.ext4", the read-only file system
  *	image   size       bytes of that file
  *	image   config     the OCI image configuration's "config" object as compact JSON
  *	image   ref        where it came from, for people
+ *	image   stamp      of an image in a file: when equal, id need not be looked up
  *	kernel  id         hash over kernel, modules and guest program
  *	kernel  file       "kernels/<id>/kernel"
  *	kernel  initrd     "kernels/<id>/initrd"

@@ -274,20 +274,44 @@ static bool is_written(const struct spec_head *h, const char *path)
 	return h->at[field_find(h->noun, path) - h->noun->fields].line;
 }
 
+static const char *const sources[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
+#define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
+
 static void check_source(struct load *l, const struct image_spec *s)
 {
-	bool oci = is_written(&s->head, "oci"), layout = is_written(&s->head, "oci_layout");
+	const char *first = NULL;
 	struct diag *d;
 
-	if (oci && layout) {
-		d = load_error(l, field_pos(&s->head, "oci_layout"),
-			"an image has oci or oci_layout, not both");
-		d->other = field_pos(&s->head, "oci");
-	} else if (!oci && !layout) {
-		d = load_error(l, s->head.pos, "image %s has neither \"oci\" nor \"oci_layout\"",
-			utf8_quote(l->a, s->head.name, SHOWN));
-		diag_hint(l->a, d, "say where it comes from");
+	for (size_t i = 0; i < N_SOURCES; i++) {
+		if (!is_written(&s->head, sources[i]))
+			continue;
+		if (first) {
+			d = load_error(l, field_pos(&s->head, sources[i]),
+				"an image has %s or %s, not both", first, sources[i]);
+			d->other = field_pos(&s->head, first);
+			return;
+		}
+		first = sources[i];
 	}
+	if (first)
+		return;
+	d = load_error(l, s->head.pos,
+		"image %s has none of oci, oci_layout, oci_archive, docker_archive and tar",
+		utf8_quote(l->a, s->head.name, SHOWN));
+	diag_hint(l->a, d, "say where it comes from");
+}
+
+/* PATH[:TAG] */
+static void check_path_tag(struct load *l, const struct image_spec *s, const char *field,
+	const char *text)
+{
+	struct err e = ERR_INIT;
+	const char *tag;
+	size_t n;
+
+	tag = text ? ociref_layout_tag(text, &n) : NULL;
+	if (tag && ociref_check_tag(tag, &e) < 0)
+		say(l, &s->head, field, &e);
 }
 
 static void check_platform(struct load *l, const struct image_spec *s)
@@ -315,8 +339,7 @@ static void check_platform(struct load *l, const struct image_spec *s)
 static void check_image(struct load *l, const struct image_spec *s)
 {
 	struct err e = ERR_INIT;
-	const char *digest = NULL, *tag;
-	size_t n;
+	const char *digest = NULL;
 
 	check_source(l, s);
 	check_platform(l, s);
@@ -324,9 +347,15 @@ static void check_image(struct load *l, const struct image_spec *s)
 		say(l, &s->head, "oci", &e);
 	else if (s->oci)
 		digest = ociref_digest(s->oci);
-	tag = s->oci_layout ? ociref_layout_tag(s->oci_layout, &n) : NULL;
-	if (tag && ociref_check_tag(tag, &e) < 0)
-		say(l, &s->head, "oci_layout", &e);
+	check_path_tag(l, s, "oci_layout", s->oci_layout);
+	check_path_tag(l, s, "oci_archive", s->oci_archive);
+	check_path_tag(l, s, "docker_archive", s->docker_archive);
+	if (s->tar && s->platform) {
+		struct diag *d = load_error(l, field_pos(&s->head, "platform"),
+			"platform: a tar file does not say which one it is for");
+
+		d->other = field_pos(&s->head, "tar");
+	}
 	if (digest && s->digest && strcmp(digest, s->digest) != 0) {
 		struct diag *d = load_error(l, field_pos(&s->head, "digest"),
 			"digest: not the one in oci");

@@ -61,6 +61,9 @@ struct image_spec {
 	struct spec_head head;
 	const char *oci;        /* registry reference, NULL if not from a registry */
 	const char *oci_layout; /* absolute PATH[:TAG] of an OCI layout folder, or NULL */
+	const char *oci_archive;    /* absolute PATH[:TAG] of a tar file of such a folder, or NULL */
+	const char *docker_archive; /* absolute PATH[:TAG] of what docker save wrote, or NULL */
+	const char *tar;        /* absolute path of a root file system's tar file, or NULL */
 	const char *digest;     /* pin: sha256:<64 hex>, or NULL */
 	uint64_t size;          /* bytes of the file system; 0: content plus slack */
 	const char *platform;   /* "linux/amd64" or NULL for the host's */

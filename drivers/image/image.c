@@ -7,7 +7,9 @@
 #include "drivers/image/image.h"
 #include "drivers/image/layout.h"
 #include "drivers/image/ref.h"
+#include "drivers/sys/stamp.h"
 #include "drivers/sys/worker.h"
+#include "schema/base/clock.h"
 #include "schema/base/fd.h"
 
 #include <dirent.h>
@@ -27,14 +29,25 @@ static const struct image_spec *spec_of(const struct object *object)
 
 /* ---- resolve ---------------------------------------------------------------------------- */
 
+/* The file that the image is in, with its tag, and the key that says so; NULL: it is in none. */
+static const char *archive_of(const struct image_spec *spec, const char **key)
+{
+	*key = spec->oci_archive ? "oci_archive" : spec->docker_archive ? "docker_archive" : "tar";
+	return spec->oci_archive ? spec->oci_archive :
+		spec->docker_archive ? spec->docker_archive : spec->tar;
+}
+
 static json_t *request(const struct image_spec *spec)
 {
 	json_t *rq = json_object();
+	const char *key;
 
 	if (spec->oci)
 		json_object_set_new(rq, "oci", json_string(spec->oci));
 	if (spec->oci_layout)
 		json_object_set_new(rq, "oci_layout", json_string(spec->oci_layout));
+	if (archive_of(spec, &key))
+		json_object_set_new(rq, key, json_string(archive_of(spec, &key)));
 	if (spec->digest)
 		json_object_set_new(rq, "digest", json_string(spec->digest));
 	if (spec->platform)
@@ -59,42 +72,77 @@ static int resolve_layout(struct host *h, const struct image_spec *spec, struct 
 static int run_worker(struct host *h, const char *verb, const json_t *rq, const struct step *step,
 	json_t **result, struct err *e);
 
-static int resolve_registry(struct host *h, const struct image_spec *spec, struct kvs *facts,
-	struct err *e)
+static bool same_text(const char *a, const char *b)
+{
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+static bool same_choice(const struct image_spec *spec, const struct record *record)
+{
+	return record && ref_is_digest(kvs_get(&record->facts, "id")) &&
+		same_text(kvs_get(&record->fields, "platform"), spec->platform) &&
+		same_text(kvs_get(&record->fields, "digest"), spec->digest);
+}
+
+/* A tag is looked up once: the image stays what it was until the reference or platform changes. */
+static bool is_recorded(const struct image_spec *spec, const struct record *record)
+{
+	return same_choice(spec, record) &&
+		same_text(kvs_get(&record->fields, "oci"), spec->oci);
+}
+
+static int ask_worker(struct host *h, const struct image_spec *spec, const char *name,
+	struct kvs *facts, struct err *e)
 {
 	_cleanup_json_ json_t *rq = request(spec), *result = NULL;
 
 	if (run_worker(h, "image-resolve", rq, NULL, &result, e) < 0)
 		return -1;
 	if (!ref_is_digest(json_str(result, "id", NULL)))
-		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", spec->oci);
+		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", name);
 	kvs_set(h->arena, facts, "id", json_str(result, "id", NULL));
-	kvs_set(h->arena, facts, "ref", json_str(result, "ref", spec->oci));
+	kvs_set(h->arena, facts, "ref", json_str(result, "ref", name));
 	return 0;
 }
 
-static bool same_text(const char *a, const char *b)
+/* An archive is read again only when its stamp is another: it may be large. A file that was changed
+ * while it was read may not be what the stamp is of: then there is none, and the next pass reads
+ * again. */
+static int resolve_archive(struct host *h, const struct image_spec *spec,
+	const struct record *record, struct kvs *facts, struct err *e)
 {
-	return !strcmp(a ? a : "", b ? b : "");
-}
+	const int64_t begin_ms = clock_real_ms();
+	const char *key, *text = archive_of(spec, &key), *path = text, *tag;
+	struct stamp s;
 
-/* A tag is looked up once: the image stays what it was until the reference or platform changes. */
-static bool is_recorded(const struct image_spec *spec, const struct record *record)
-{
-	return record && ref_is_digest(kvs_get(&record->facts, "id")) &&
-		same_text(kvs_get(&record->fields, "oci"), spec->oci) &&
-		same_text(kvs_get(&record->fields, "platform"), spec->platform) &&
-		same_text(kvs_get(&record->fields, "digest"), spec->digest);
+	if (!spec->tar && ref_layout(h->arena, text, &path, &tag, e) < 0)
+		return -1;
+	stamp_begin(&s, h->arena, arena_printf(h->arena, "1;%s;%s;", key, text));
+	stamp_file(&s, path);
+	if (same_choice(spec, record) && same_text(kvs_get(&record->facts, "stamp"), s.text)) {
+		kvs_set(h->arena, facts, "id", kvs_get(&record->facts, "id"));
+		kvs_set(h->arena, facts, "ref", kvs_get(&record->facts, "ref"));
+		kvs_set(h->arena, facts, "stamp", s.text);
+		return 0;
+	}
+	if (ask_worker(h, spec, text, facts, e) < 0)
+		return -1;
+	if (stamp_is_old(&s, begin_ms))
+		kvs_set(h->arena, facts, "stamp", s.text);
+	return 0;
 }
 
 static int image_resolve(struct host *h, const struct object *object, const struct record *record,
 	struct kvs *facts, struct err *e)
 {
 	const struct image_spec *spec = spec_of(object);
+	const char *key;
 	struct ref ref;
 
 	if (spec->oci_layout)
 		return resolve_layout(h, spec, facts, e);
+	if (archive_of(spec, &key))
+		return resolve_archive(h, spec, record, facts, e);
 	if (ref_parse(h->arena, spec->oci, &ref, e) < 0)
 		return -1;
 	if (is_recorded(spec, record)) {
@@ -108,7 +156,7 @@ static int image_resolve(struct host *h, const struct object *object, const stru
 	if (spec->digest)
 		ref.digest = spec->digest;
 	if (!ref.digest)
-		return resolve_registry(h, spec, facts, e);
+		return ask_worker(h, spec, spec->oci, facts, e);
 	kvs_set(h->arena, facts, "id", ref.digest);
 	kvs_set(h->arena, facts, "ref", ref_text(h->arena, &ref));
 	return 0;
@@ -233,6 +281,8 @@ static int image_name(const struct naming *in, struct kvs *args, struct err *e)
 	size = spec->size ? arena_printf(a, "%llu", (unsigned long long)spec->size) : "auto";
 	kvs_set(a, args, "id", id);
 	kvs_set(a, args, "ref", kvs_get(in->resolved, "ref"));
+	if (kvs_get(in->resolved, "stamp"))
+		kvs_set(a, args, "stamp", kvs_get(in->resolved, "stamp"));
 	/* The digest of an index and a platform are an image only together. */
 	kvs_setf(a, args, "file", FOLDER "/%.*s-%s%s" SUFFIX, HEX_IN_NAME, ref_hex(id), size,
 		platform_suffix(a, spec->platform));

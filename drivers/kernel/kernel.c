@@ -11,6 +11,7 @@
  * later pass compares stamps (stat) instead of contents.
  */
 #include "drivers/driver.h"
+#include "drivers/sys/stamp.h"
 #include "drivers/sys/worker.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
@@ -22,35 +23,8 @@
 #include <unistd.h>
 
 #define ID_LEN 32
-#define STAMP_MARGIN_MS 1000 /* file times are coarser than the clock */
 
 /* ---- resolve ---------------------------------------------------------------------------- */
-
-/* A stamp in the making. */
-struct stamp {
-	struct host *host;
-	const char *text;
-	int64_t newest_ms; /* latest change of any of the files */
-};
-
-/* What tells that a file was changed: ctime too, which nobody can set back. */
-static void stamp_file(struct stamp *s, const char *path)
-{
-	struct stat st;
-	int64_t changed_ms;
-
-	if (stat(path, &st) < 0) {
-		s->text = arena_printf(s->host->arena, "%s-;", s->text);
-		return;
-	}
-	s->text = arena_printf(s->host->arena, "%s%llu.%llu.%lld.%09ld.%lld.%09ld;", s->text,
-		(unsigned long long)st.st_ino, (unsigned long long)st.st_size,
-		(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec,
-		st.st_ctim.tv_nsec);
-	changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
-	if (changed_ms > s->newest_ms)
-		s->newest_ms = changed_ms;
-}
 
 static const char *guest_path(struct host *h)
 {
@@ -62,9 +36,9 @@ static const char *guest_path(struct host *h)
 static struct stamp make_stamp(struct host *h, const struct kernel_spec *k, const char *modules)
 {
 	struct arena *a = h->arena;
-	struct stamp s = {.host = h};
+	struct stamp s;
 
-	s.text = arena_printf(a, "1;%s;%s;", k->file, k->modules ? k->modules : "-");
+	stamp_begin(&s, a, arena_printf(a, "1;%s;%s;", k->file, k->modules ? k->modules : "-"));
 	stamp_file(&s, k->file);
 	stamp_file(&s, guest_path(h));
 	if (!k->modules)
@@ -170,7 +144,7 @@ static int resolve(struct host *h, const struct object *object, const struct rec
 	/* A file that was changed while the worker read it may not be what the stamp is of: then
 	 * there is no stamp, and the next pass reads again. */
 	s = make_stamp(h, k, kvs_get(facts, "modules"));
-	if (s.newest_ms < begin_ms - STAMP_MARGIN_MS)
+	if (stamp_is_old(&s, begin_ms))
 		kvs_set(h->arena, facts, "stamp", s.text);
 	return 0;
 }

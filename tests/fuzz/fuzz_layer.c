@@ -47,7 +47,7 @@ static int apply(int fd, const struct layer *layer, struct merge *m, struct veil
 	struct merge_entry t;
 	int rc;
 
-	if (layer_open(fd, layer, false, &r, NULL) < 0)
+	if (layer_open(&(struct range){fd, 0, RANGE_TO_END}, layer, false, &r, NULL) < 0)
 		return -1;
 	merge_layer(m);
 	while ((rc = layer_next(r, &t, NULL)) == 0) {

@@ -133,10 +133,19 @@ static void test_json(void **state)
 
 /* ---- examples ------------------------------------------------------------------------------- */
 
+static bool is_source(const struct field *f)
+{
+	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!strcmp(f->path, paths[i]))
+			return true;
+	return false;
+}
+
 /* A whole spec around the example of one field: it has to be a valid one. */
 static const char *spec_around(const struct noun *noun, const struct field *f)
 {
-	bool is_layout = !strcmp(f->path, "oci_layout");
 	struct text t = {.a = &scratch};
 	const char *block = describe_example_block(&scratch, noun, f, "");
 
@@ -146,7 +155,7 @@ static const char *spec_around(const struct noun *noun, const struct field *f)
 	if (noun != &noun_kernel)
 		text_put(&t, "kernels: {my-kernel: {file: /k}}\n");
 	text_put(&t, block);
-	if (noun == &noun_image && !is_layout && strcmp(f->path, "oci") != 0)
+	if (noun == &noun_image && !is_source(f))
 		text_put(&t, "    oci: a\n");
 	if (noun == &noun_kernel && strcmp(f->path, "file") != 0)
 		text_put(&t, "    file: /k\n");

@@ -532,6 +532,17 @@ struct outcome {
 };
 
 /* The object under test is in a file of its own, the rest in another one. */
+/* An image has exactly one of these. */
+static bool is_source(const struct field *f)
+{
+	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!strcmp(f->path, paths[i]))
+			return true;
+	return false;
+}
+
 static struct outcome load_with(const struct noun *noun, const struct field *f, const char *extra)
 {
 	char dir[] = "/tmp/rc-test-field-XXXXXX";
@@ -543,7 +554,7 @@ static struct outcome load_with(const struct noun *noun, const struct field *f, 
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *r = &noun->fields[i];
 		bool needed = r->required || (noun == &noun_image && !strcmp(r->path, "oci") &&
-						     strcmp(f->path, "oci_layout"));
+						     !is_source(f));
 
 		if (needed && r != f)
 			fields = arena_printf(&scratch, "%s%s", fields,
@@ -662,7 +673,7 @@ static void test_given_twice(void **state)
 
 static void check_absent(const struct noun *noun, const struct field *f)
 {
-	bool needed = f->required || !strcmp(f->path, "oci") || !strcmp(f->path, "oci_layout");
+	bool needed = f->required || is_source(f);
 	struct outcome o = load_with(noun, f, "");
 
 	assert_int_equal(o.result, needed ? -1 : 0);

@@ -1,7 +1,6 @@
 /* blobs.c - blobs by digest; see blobs.h. */
 #include "drivers/image/worker/blobs.h"
 
-#include "drivers/image/layout.h"
 #include "drivers/image/worker/digest.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
@@ -39,14 +38,11 @@ int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e)
 }
 
 /* 1: there is none. */
-static int open_blob(const struct blobs *b, const char *digest, int *fd, struct err *e)
+static int open_file(int dir_fd, const char *path, const char *digest, int *fd, struct err *e)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char *path = b->layout ? arena_printf(&a, "%s/blobs/sha256/%s", b->layout,
-		ref_hex(digest)) : ref_hex(digest);
 	struct stat st;
 
-	*fd = openat(b->layout ? AT_FDCWD : b->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0 && errno == ENOENT)
 		return 1;
 	if (*fd < 0)
@@ -57,9 +53,24 @@ static int open_blob(const struct blobs *b, const char *digest, int *fd, struct 
 	return err_set(e, ERR_CONTENT, "blob %s is not a regular file", digest);
 }
 
-int blobs_open(const struct blobs *b, const char *digest, int *fd, struct err *e)
+/* 1: there is none. */
+static int open_blob(const struct blobs *b, const char *digest, struct range *out, struct err *e)
 {
-	int rc = open_blob(b, digest, fd, e);
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *name = arena_printf(&a, "blobs/sha256/%s", ref_hex(digest));
+
+	*out = (struct range){-1, 0, RANGE_TO_END};
+	if (b->tarball)
+		return tarball_find(b->tarball, name) ? tarball_range(b->tarball, name, out, e) : 1;
+	if (b->layout)
+		return open_file(AT_FDCWD, arena_printf(&a, "%s/%s", b->layout->path, name), digest,
+			&out->fd, e);
+	return open_file(b->dir_fd, ref_hex(digest), digest, &out->fd, e);
+}
+
+int blobs_open(const struct blobs *b, const char *digest, struct range *out, struct err *e)
+{
+	int rc = open_blob(b, digest, out, e);
 
 	return rc > 0 ? err_set(e, ERR_CONTENT, "blob %s is missing", digest) : rc;
 }
@@ -196,31 +207,33 @@ static int fetch(struct blobs *b, const struct descriptor *blob, const char *wha
 
 /* ---- ensure ----------------------------------------------------------------------------- */
 
-static int verify(int fd, const struct descriptor *d, struct err *e)
+static int verify(const struct range *r, const struct descriptor *d, struct err *e)
 {
-	uint64_t size;
+	uint64_t size = r->n;
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fstat(r->fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at blob %s", d->digest);
-	if ((uint64_t)st.st_size != d->size)
-		return err_set(e, ERR_CONTENT, "blob %s has %lld bytes, the manifest says %llu",
-			d->digest, (long long)st.st_size, (unsigned long long)d->size);
-	return digest_check_fd(fd, d->digest, &size, e);
+	if (r->n == RANGE_TO_END)
+		size = (uint64_t)st.st_size;
+	if (size != d->size)
+		return err_set(e, ERR_CONTENT, "blob %s has %llu bytes, the manifest says %llu",
+			d->digest, (unsigned long long)size, (unsigned long long)d->size);
+	return digest_check_range(r, d->digest, e);
 }
 
 int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, struct err *e)
 {
-	_cleanup_fd_ int fd = -1;
-	int rc = open_blob(b, d->digest, &fd, e);
+	_cleanup_range_ struct range have = RANGE_NONE;
+	int rc = open_blob(b, d->digest, &have, e);
 
 	if (rc < 0)
 		return -1;
 	if (rc > 0 && b->layout)
 		return err_set(e, ERR_CONTENT, "blob %s is missing", d->digest);
-	if (!rc && verify(fd, d, e) == 0) {
+	if (!rc && verify(&have, d, e) == 0) {
 		if (!b->layout) /* for cache.h; if it cannot be noted, the blob is removed a bit earlier */
-			futimens(fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW},
+			futimens(have.fd, (const struct timespec[]){{.tv_nsec = UTIME_NOW},
 				{.tv_nsec = UTIME_OMIT}});
 		return 0;
 	}
@@ -241,7 +254,7 @@ int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, siz
 	if (blobs_ensure(b, d, what, e) < 0)
 		return -1;
 	if (b->layout)
-		return layout_blob(a, b->layout, d->digest, max, data, n, e);
+		return layout_blob(b->layout, a, d->digest, max, data, n, e);
 	return file_read(a, b->dir_fd, ref_hex(d->digest), max, data, n, e);
 }
 
@@ -250,7 +263,7 @@ int blobs_manifest(struct blobs *b, struct arena *a, const char *digest, char **
 {
 	*type = "";
 	if (b->layout) {
-		if (layout_blob(a, b->layout, digest, MANIFEST_BYTES_MAX, data, n, e) < 0)
+		if (layout_blob(b->layout, a, digest, MANIFEST_BYTES_MAX, data, n, e) < 0)
 			return -1;
 		return digest_check(*data, *n, digest, e);
 	}

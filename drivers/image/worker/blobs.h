@@ -1,4 +1,4 @@
-/* blobs.h - blobs by digest: in a layout folder as they are, or in the cache, fetched if need be.
+/* blobs.h - blobs by digest: in a layout as they are, or in the cache, fetched if need be.
  *
  *	CACHE/oci/blobs/sha256/<hex>          whole and verified when it was published
  *	CACHE/oci/blobs/sha256/.<hex>.tmp     being fetched; locked; the next run goes on with it
@@ -7,11 +7,14 @@
  */
 #pragma once
 
-#include "drivers/image/manifest.h"
+#include "drivers/image/layout.h"
+#include "drivers/image/worker/range.h"
 #include "drivers/image/worker/registry.h"
+#include "drivers/image/worker/tarball.h"
 
 struct blobs {
-	const char *layout;        /* path of a layout folder, or NULL */
+	const struct layout *layout;   /* they are all there; or NULL: a cache and a registry */
+	const struct tarball *tarball; /* the layout is in this archive; NULL: in a folder */
 	int dir_fd;                /* of the cache; -1 with a layout */
 	struct registry *registry; /* NULL with a layout */
 };
@@ -24,7 +27,7 @@ int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e);
 int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, struct err *e);
 
 /* Open a blob after blobs_ensure. */
-int blobs_open(const struct blobs *b, const char *digest, int *fd, struct err *e);
+int blobs_open(const struct blobs *b, const char *digest, struct range *out, struct err *e);
 
 /* A small blob, ensured, in memory. */
 int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, size_t max,

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUFFER (256u << 10)
 
@@ -47,44 +46,52 @@ int digest_end(struct digest *d, char out[REF_DIGEST_MAX], struct err *e)
 	return 0;
 }
 
-static int compare(struct digest *d, const char *want, struct err *e)
+static int compare(const char *have, const char *want, struct err *e)
 {
-	char have[REF_DIGEST_MAX];
-
-	if (digest_end(d, have, e) < 0)
-		return -1;
 	if (strcmp(have, want) != 0)
 		return err_set(e, ERR_CONTENT, "wrong digest: expected %s, got %s", want, have);
 	return 0;
 }
 
-int digest_check(const void *data, size_t n, const char *want, struct err *e)
+int digest_of(const void *data, size_t n, char out[REF_DIGEST_MAX], struct err *e)
 {
 	_cleanup_digest_ struct digest d;
 
 	digest_init(&d);
 	digest_add(&d, data, n);
-	return compare(&d, want, e);
+	return digest_end(&d, out, e);
 }
 
-int digest_check_fd(int fd, const char *want, uint64_t *size, struct err *e)
+int digest_check(const void *data, size_t n, const char *want, struct err *e)
+{
+	char have[REF_DIGEST_MAX];
+
+	return digest_of(data, n, have, e) < 0 ? -1 : compare(have, want, e);
+}
+
+int digest_range(const struct range *r, const char *what, char out[REF_DIGEST_MAX], struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_digest_ struct digest d;
 	char *buf = arena_alloc(&a, BUFFER);
+	uint64_t at = 0;
+	ssize_t n;
 
 	digest_init(&d);
-	*size = 0;
-	for (;;) {
-		ssize_t n = pread(fd, buf, BUFFER, (off_t)*size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, errno, "cannot read blob %s", want);
-		if (!n)
-			return compare(&d, want, e);
+	while ((n = range_read(r, buf, BUFFER, at)) > 0) {
 		digest_add(&d, buf, (size_t)n);
-		*size += (uint64_t)n;
+		at += (uint64_t)n;
 	}
+	if (n < 0)
+		return err_sys(e, errno, "cannot read %s", what);
+	if (r->n != RANGE_TO_END && at != r->n)
+		return err_set(e, ERR_CONTENT, "%s became shorter while it was read", what);
+	return digest_end(&d, out, e);
+}
+
+int digest_check_range(const struct range *r, const char *want, struct err *e)
+{
+	char have[REF_DIGEST_MAX];
+
+	return digest_range(r, want, have, e) < 0 ? -1 : compare(have, want, e);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "drivers/image/ref.h"
+#include "drivers/image/worker/range.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +20,14 @@ void digest_fini(struct digest *d);
 /* The digest of everything added; d can only be initialised or finished after it. */
 int digest_end(struct digest *d, char out[REF_DIGEST_MAX], struct err *e);
 
+/* The digest of n bytes. */
+int digest_of(const void *data, size_t n, char out[REF_DIGEST_MAX], struct err *e);
+
 /* 0 if the n bytes have that digest; ERR_CONTENT says which one they have. */
 int digest_check(const void *data, size_t n, const char *want, struct err *e);
 
-/* The same for n bytes of a file from its start. *size is what was read. */
-int digest_check_fd(int fd, const char *want, uint64_t *size, struct err *e);
+/* The digest of a range. what names it in errors. */
+int digest_range(const struct range *r, const char *what, char out[REF_DIGEST_MAX], struct err *e);
+
+/* 0 if the range has that digest. */
+int digest_check_range(const struct range *r, const char *want, struct err *e);

@@ -45,13 +45,12 @@ struct flatten {
 	VEC(uint32_t) missing; /* inodes whose contents were not written in the first pass */
 };
 
-static int open_blob(struct flatten *f, size_t layer, int *fd, struct err *e)
+/* A file that is replaced while it is read is another one afterwards. */
+static int check_same(struct flatten *f, size_t layer, const struct range *blob, struct err *e)
 {
 	struct stat st;
 
-	if (f->job->blob(f->job->arg, layer, fd, e) < 0)
-		return -1;
-	if (fstat(*fd, &st) < 0)
+	if (fstat(blob->fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at the blob of layer %zu", layer + 1);
 	if (!f->seen[layer].ino) {
 		f->seen[layer] = (struct seen){st.st_size, st.st_ino, st.st_mtim};
@@ -62,6 +61,13 @@ static int open_blob(struct flatten *f, size_t layer, int *fd, struct err *e)
 		return err_set(e, ERR_CONTENT, "the blob of layer %zu changed while it was read",
 			layer + 1);
 	return 0;
+}
+
+static int open_blob(struct flatten *f, size_t layer, struct range *blob, struct err *e)
+{
+	if (f->job->blob(f->job->arg, layer, blob, e) < 0)
+		return -1;
+	return check_same(f, layer, blob, e);
 }
 
 static void report(const struct flatten *f, const char *verb, size_t layer,
@@ -138,11 +144,11 @@ static int scan_entries(struct flatten *f, struct layer_reader *r, size_t layer,
 static int scan_layer(struct flatten *f, size_t layer, struct err *e)
 {
 	_cleanup_(layer_drop) struct layer_reader *r = NULL;
-	_cleanup_fd_ int fd = -1;
+	_cleanup_range_ struct range blob = RANGE_NONE;
 
-	if (open_blob(f, layer, &fd, e) < 0 ||
-		layer_open(fd, &f->job->manifest->layers[layer], true, &r, e) < 0 ||
-		scan_entries(f, r, layer, e) < 0)
+	if (open_blob(f, layer, &blob, e) < 0 ||
+		layer_open(&blob, &f->job->manifest->layers[layer], true, &r, e) < 0 ||
+		scan_entries(f, r, layer, e) < 0 || check_same(f, layer, &blob, e) < 0)
 		return err_wrap(e, "layer %zu", layer + 1);
 	f->unpacked += layer_unpacked(r);
 	if (f->unpacked > LIMIT_UNPACKED)
@@ -296,13 +302,13 @@ static int write_contents(struct flatten *f, struct layer_reader *r, size_t laye
 static int write_layer(struct flatten *f, size_t layer, struct err *e)
 {
 	_cleanup_(layer_drop) struct layer_reader *r = NULL;
-	_cleanup_fd_ int fd = -1;
+	_cleanup_range_ struct range blob = RANGE_NONE;
 
 	if (f->next == f->missing.n ||
 		merge_inode(f->tree, f->missing.v[f->next])->layer != layer)
 		return 0;
-	if (open_blob(f, layer, &fd, e) < 0 ||
-		layer_open(fd, &f->job->manifest->layers[layer], false, &r, e) < 0 ||
+	if (open_blob(f, layer, &blob, e) < 0 ||
+		layer_open(&blob, &f->job->manifest->layers[layer], false, &r, e) < 0 ||
 		write_contents(f, r, layer, e) < 0)
 		return err_wrap(e, "layer %zu", layer + 1);
 	return 0;

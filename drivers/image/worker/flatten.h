@@ -18,6 +18,7 @@
 #pragma once
 
 #include "drivers/image/manifest.h"
+#include "drivers/image/worker/range.h"
 
 struct flatten_job {
 	const struct manifest *manifest; /* with diff_ids */
@@ -26,8 +27,8 @@ struct flatten_job {
 	int dir_fd;                      /* folder of the result */
 	const char *name;                /* of the result in it */
 
-	/* A descriptor of the layer's blob, whose digest was verified. Called once per pass. */
-	int (*blob)(void *arg, size_t layer, int *fd, struct err *e);
+	/* The layer's blob, verified unless its diff_id says enough. Called once per pass. */
+	int (*blob)(void *arg, size_t layer, struct range *out, struct err *e);
 	void *arg;
 };
 

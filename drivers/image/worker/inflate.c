@@ -5,7 +5,6 @@
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define IN_SIZE (256u << 10)
@@ -13,11 +12,11 @@
 #define ZSTD_WINDOW_LOG_MAX 24 /* 16 MiB; larger windows would not fit our memory */
 
 struct inflate {
-	int fd;
+	struct range from;
 	enum compression compression;
 	uint64_t consumed;
 	size_t in_at, in_n;
-	bool eof;      /* of fd */
+	bool eof;      /* of from */
 	bool between;  /* gzip: a member has ended; zstd: a frame has ended */
 	bool started;  /* something was decoded */
 	struct inflate_state gzip;
@@ -26,11 +25,11 @@ struct inflate {
 	uint8_t in[IN_SIZE];
 };
 
-int inflate_open(int fd, enum compression compression, struct inflate **out, struct err *e)
+int inflate_open(const struct range *from, enum compression compression, struct inflate **out, struct err *e)
 {
 	struct inflate *z = xmalloc(sizeof(*z));
 
-	z->fd = fd;
+	z->from = *from;
 	z->compression = compression;
 	z->consumed = 0;
 	z->in_at = z->in_n = 0;
@@ -69,9 +68,7 @@ static int fill(struct inflate *z, struct err *e)
 
 	if (z->in_at < z->in_n || z->eof)
 		return 0;
-	do
-		n = pread(z->fd, z->in, IN_SIZE, (off_t)z->consumed);
-	while (n < 0 && errno == EINTR);
+	n = range_read(&z->from, z->in, IN_SIZE, z->consumed);
 	if (n < 0)
 		return err_sys(e, errno, "cannot read the blob");
 	z->in_at = 0;

@@ -6,11 +6,12 @@
 #pragma once
 
 #include "drivers/image/manifest.h"
+#include "drivers/image/worker/range.h"
 
 struct inflate;
 
-/* Reads fd from its start; fd stays the caller's. */
-int inflate_open(int fd, enum compression compression, struct inflate **out, struct err *e);
+/* The file of the range stays the caller's. */
+int inflate_open(const struct range *from, enum compression compression, struct inflate **out, struct err *e);
 void inflate_close(struct inflate *z);
 static inline void inflate_drop(struct inflate **z)
 {
@@ -21,5 +22,5 @@ static inline void inflate_drop(struct inflate **z)
 /* At most size bytes more into out. *n is 0 at the end. */
 int inflate_next(struct inflate *z, void *out, size_t size, size_t *n, struct err *e);
 
-/* Bytes of fd consumed so far, for progress. */
+/* Bytes of the range consumed so far, for progress. */
 uint64_t inflate_consumed(const struct inflate *z);

@@ -73,15 +73,15 @@ static int tar_error(struct layer_reader *r, struct err *e)
 	return err_set(e, ERR_CONTENT, "not a valid tar archive: %s", why ? why : "unknown format");
 }
 
-int layer_open(int fd, const struct layer *layer, bool verify, struct layer_reader **out,
-	struct err *e)
+int layer_open(const struct range *blob, const struct layer *layer, bool verify,
+	struct layer_reader **out, struct err *e)
 {
 	struct layer_reader *r = xmalloc(sizeof(*r));
 
 	memset(r, 0, offsetof(struct layer_reader, xattrs));
 	r->layer = layer;
-	r->verify = verify;
-	if (stream_open(fd, layer->compression, verify, &r->stream, e) < 0) {
+	r->verify = verify && layer->diff_id;
+	if (stream_open(blob, layer->compression, r->verify, &r->stream, e) < 0) {
 		layer_close(r);
 		return -1;
 	}

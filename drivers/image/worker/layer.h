@@ -7,12 +7,14 @@
 
 #include "drivers/image/manifest.h"
 #include "drivers/image/worker/merge.h"
+#include "drivers/image/worker/range.h"
 
 struct layer_reader;
 
-/* fd of the blob, borrowed until layer_close. verify: compare the diff_id at the end (first pass). */
-int layer_open(int fd, const struct layer *layer, bool verify, struct layer_reader **out,
-	struct err *e);
+/* blob is borrowed until layer_close. verify: compare the diff_id, if there is one, at the end (first
+ * pass). */
+int layer_open(const struct range *blob, const struct layer *layer, bool verify,
+	struct layer_reader **out, struct err *e);
 void layer_close(struct layer_reader *r);
 static inline void layer_drop(struct layer_reader **r)
 {

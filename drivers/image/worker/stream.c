@@ -146,8 +146,8 @@ static int start(pthread_t *t, void *(*run)(void *), struct stream *s, bool *sta
 	return rc ? err_sys(e, rc, "cannot start a thread") : 0;
 }
 
-int stream_open(int fd, enum compression compression, bool hash, struct stream **out,
-	struct err *e)
+int stream_open(const struct range *from, enum compression compression, bool hash,
+	struct stream **out, struct err *e)
 {
 	struct stream *s = xmalloc(sizeof(*s));
 
@@ -156,7 +156,7 @@ int stream_open(int fd, enum compression compression, bool hash, struct stream *
 	pthread_cond_init(&s->moved, NULL);
 	digest_init(&s->digest);
 	s->slots = xmalloc((size_t)SLOTS * SLOT_SIZE);
-	if (inflate_open(fd, compression, &s->inflate, e) < 0 ||
+	if (inflate_open(from, compression, &s->inflate, e) < 0 ||
 		start(&s->maker, make, s, &s->has_maker, e) < 0 ||
 		(hash && start(&s->hasher, hash_slots, s, &s->has_hasher, e) < 0)) {
 		stream_close(s);

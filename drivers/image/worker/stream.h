@@ -10,12 +10,13 @@
 #pragma once
 
 #include "drivers/image/manifest.h"
+#include "drivers/image/worker/range.h"
 
 struct stream;
 
-/* Reads fd from its start; fd stays the caller's and has to stay open. */
-int stream_open(int fd, enum compression compression, bool hash, struct stream **out,
-	struct err *e);
+/* The file of the range stays the caller's and has to stay open. */
+int stream_open(const struct range *from, enum compression compression, bool hash,
+	struct stream **out, struct err *e);
 
 /* Ends the threads, wherever they are. */
 void stream_close(struct stream *s);
