@@ -154,14 +154,14 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 static void bind_secret(struct binding *b, const struct field *f, const struct yaml_node *key)
 {
 	struct vm_spec *vm = (struct vm_spec *)(void *)b->head;
-	const char *marker, *text;
+	const char *marker = NULL, *text = NULL;
 	struct err e = ERR_INIT;
 
 	if (!secret_read(b, key->text, key->child, &marker, &text))
 		return;
 	if (field_append(b->l->a, f, key->text, marker, b->head, &e) < 0)
 		complain_err(b, key, NULL, &e);
-	else
+	else if (text)
 		value_join(b->l->a, &vm->secrets,
 			arena_printf(b->l->a, "%s=%s", key->text, text));
 }
