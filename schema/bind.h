@@ -74,6 +74,7 @@ struct load {
 	size_t objects;
 	size_t n_var_files; /* sources that are no specs; they come first */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
+	bool has_replicas;
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };
 
@@ -151,6 +152,11 @@ void layers_apply(struct load *l);
 
 /* The provenance of an object, made when it is first asked for. */
 struct provenance *layers_more(struct arena *a, struct spec_head *head);
+
+/* Make the names of replicas known and judge them; then, in a spec that is right, make VMs of them.
+ * schema/replicas.c */
+void replicas_check(struct load *l);
+void replicas_expand(struct load *l);
 
 /* Warn of what is legal but surely not meant. Only for a spec without errors. schema/warn.c */
 void warn_spec(struct load *l);

@@ -117,6 +117,8 @@ static void judge(struct load *l)
 	if (!diags_full(l->diags))
 		layers_apply(l);
 	if (!diags_full(l->diags))
+		replicas_check(l);
+	if (!diags_full(l->diags))
 		check_spec(l);
 	check_says_something(l);
 }
@@ -131,6 +133,7 @@ static int finish(struct load *l, size_t first_diag, size_t first_error, struct 
 		if (!l->in->partial && vars_check(l, e) < 0)
 			return -1;
 		warn_spec(l);
+		replicas_expand(l);
 	}
 	full = diags_full(l->diags);
 	if (full)
