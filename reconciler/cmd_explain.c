@@ -50,9 +50,12 @@ static void print_rows_json(const char *address, const struct explain_rows *rows
 static int effective(struct cli *c, struct err *e)
 {
 	const char *const *files, *address = c->args.n ? c->args.v[0] : NULL;
+	const struct spec_input in = session_input(c);
 	struct explain_rows rows = {0};
+	struct diags diags = {0};
 	struct spec *spec;
 	size_t n;
+	int result;
 
 	if (!address) {
 		err_set(e, ERR_USAGE, "explain --effective: no object given");
@@ -62,7 +65,9 @@ static int effective(struct cli *c, struct err *e)
 	c->args.n--;
 	if (cli_files(c, &files, &n, e) < 0)
 		return -1;
-	if (session_spec(c, files, n, &spec, e) < 0)
+	result = spec_read(&c->arena, &in, files, n, &spec, &diags, e);
+	print_diags(c, &diags);
+	if (result < 0)
 		return -1;
 	if (explain_effective(&c->arena, spec, address, &rows, e) < 0)
 		return -1;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* A difference that --check found. */
-#define EXIT_DIFFERS 1
+#define EXIT_DIFFERS 2
 
 struct file {
 	const char *path;
@@ -56,30 +56,40 @@ static int read_file(struct arena *a, struct file *f, struct err *e)
 	return -1;
 }
 
-/* A spec with errors is not touched. All the files are read as the one spec that they are. */
-static int check_spec(struct cli *c, const struct file *files, const char *const *paths, size_t n,
-	struct err *e)
+/* A file with errors is not touched. Each is looked at alone: what it needs may stand in files that
+ * are not formatted now, so names that it does not have are no errors here. */
+static int check_file(struct cli *c, const struct file *f, struct diags *diags, struct err *e)
 {
-	struct spec_input input = session_input(c);
-	struct diags diags = {0};
+	const struct spec_input input = {.partial = true};
 	struct spec *spec;
-	char cwd[PATH_MAX];
-	int result;
 
-	if (n == 1 && is_stdin(paths[0])) {
-		if (!getcwd(cwd, sizeof(cwd)))
-			return err_sys(e, errno, "cannot tell the current folder");
-		result = spec_parse_with(&c->arena, &input, "<stdin>", cwd, files->text, files->n,
-			&spec, &diags, e);
-	} else {
-		result = spec_read(&c->arena, &input, paths, n, &spec, &diags, e);
+	return spec_parse_with(&c->arena, &input, is_stdin(f->path) ? "<stdin>" : f->path, "/",
+		f->text, f->n, &spec, diags, e);
+}
+
+static int check_files(struct cli *c, const struct file *files, size_t n, struct err *e)
+{
+	struct diags diags = {0};
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct err one = ERR_INIT;
+
+		if (check_file(c, &files[i], &diags, &one) == 0)
+			continue;
+		if (one.kind != ERR_SPEC) {
+			*e = one;
+			return -1;
+		}
+		*e = one;
+		wrong++;
 	}
-	if (result < 0)
-		print_diags(c, &diags);
-	if (result < 0 && e->kind == ERR_SPEC)
-		err_hint(e, "nothing was formatted; a spec of several files is formatted with all of "
-			    "them");
-	return result;
+	if (!wrong)
+		return 0;
+	print_diags(c, &diags);
+	if (wrong > 1)
+		err_set(e, ERR_SPEC, "%zu files have errors", wrong);
+	return err_hint(e, "nothing was formatted");
 }
 
 /* Replace a file by its formatted text; mode and owner stay. A link stays one. */
@@ -156,7 +166,7 @@ static int run(struct cli *c, struct err *e)
 		if (read_file(&c->arena, &files[i], e) < 0)
 			return -1;
 	}
-	if (check_spec(c, files, paths, n, e) < 0)
+	if (check_files(c, files, n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		int result = format_file(c, &files[i], e);
@@ -173,8 +183,10 @@ const struct cmd cmd_fmt = {
 	.args = "FILE... | -",
 	.caption = "lay out a spec the one way",
 	.help = "Prints the spec with two columns for each level, quotes only where they are needed and at\n"
-		"most one blank line between things. Order, comments and values stay as they are. A spec\n"
-		"with errors is refused. With --write files are replaced as a whole, never in part.\n\n"
+		"most one blank line between things. Order, comments and values stay as they are. A file\n"
+		"with errors is refused; each file is looked at alone, so one of a spec of several can be\n"
+		"formatted without the others. With --write files are replaced as a whole, never in part.\n"
+		"With --check nothing is written: the status is 2 when a file would be changed.\n\n"
 		"  reconcile fmt vms.yaml\n"
 		"  reconcile fmt --write vms.yaml net.yaml\n"
 		"  reconcile fmt --check vms.yaml || echo \"please run reconcile fmt --write\"",

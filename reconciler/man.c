@@ -46,8 +46,8 @@ static const struct {
 	const char *code, *meaning;
 } statuses[] = {
 	{"0", "Done, and what was asked for holds."},
-	{"1", "Failed; with fmt --check: a file would change."},
-	{"2", "There are differences (plan --exit-code)."},
+	{"1", "Failed."},
+	{"2", "There are differences (plan, drift --exit-code; fmt --check)."},
 	{"3", "Partly done: some objects were changed, some failed."},
 	{"4", "Stopped by a guard: it needs a yes."},
 	{"5", "A wait ran out of time."},

@@ -4,6 +4,7 @@
 #include "reconciler/print.h"
 #include "reconciler/progress.h"
 
+#include "drivers/sys/capture.h"
 #include "schema/field.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define DELETE_FREELY 3 /* VMs that one apply may delete whatever their share is */
+
 struct spec_input session_input(const struct cli *c)
 {
 	return (struct spec_input){
@@ -23,13 +25,28 @@ struct spec_input session_input(const struct cli *c)
 	};
 }
 
+#define SECRET_TIMEOUT_MS (30 * 1000) /* long enough to unlock a key by hand */
+
+/* The program is the user's own and runs as the user does: with our environment. */
+static int run_secret(void *arg, struct arena *a, const char *const *argv, const char *folder,
+	size_t max, char **text, size_t *len, struct err *e)
+{
+	const struct capture what = {.argv = argv, .envp = (const char *const *)environ,
+		.folder = folder, .max = max, .timeout_ms = SECRET_TIMEOUT_MS};
+
+	(void)arg;
+	return capture_run(a, &what, text, len, e);
+}
+
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e)
 {
-	const struct spec_input in = session_input(c);
+	struct spec_input in = session_input(c);
 	struct diags diags = {0};
-	int rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
+	int rc;
 
+	in.run = run_secret;
+	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 	print_diags(c, &diags);
 	return rc;
 }

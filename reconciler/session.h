@@ -5,13 +5,15 @@
 #include "reconciler/engine/pass.h"
 #include "schema/spec.h"
 
-/* Read the spec files of this command; diagnostics go to stderr. */
+/* Read the spec files of this command; diagnostics go to stderr. Programs that give secrets are run. */
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
 
 /* ERR_USAGE for flags of this command whose values make no sense. */
 int session_check_flags(const struct cli *c, struct err *e);
-/* What --var, --var-file and the environment say about the variables of the spec. */
+
+/* What --var, --var-file and the environment say about the variables of the spec. No program
+ * that gives a secret is run. */
 struct spec_input session_input(const struct cli *c);
 
 /* Ask on the terminal whether to go on when the plan needs a word that was not given on the

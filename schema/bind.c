@@ -4,6 +4,7 @@
 #include "schema/bind.h"
 
 #include "schema/base/utf8.h"
+#include "schema/later.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -409,6 +410,18 @@ static void bind_documents(struct load *l, struct source *src, const struct yaml
 	l->incomplete = true;
 }
 
+/* An entry of a noun that no driver does yet. */
+static void check_later(struct load *l, struct source *src, const char *top,
+	const struct yaml_node *key)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const struct noun *noun = later_find(top);
+
+	if (noun && !key->bad)
+		later_check(l, src, noun, arena_printf(&scratch, "%s %s", noun->singular,
+			utf8_quote(&scratch, key->text, SHOWN)), "", key->child);
+}
+
 struct reading {
 	struct load *l;
 	struct source *src;
@@ -425,7 +438,7 @@ static void on_entry(void *arg, const struct yaml_node *top, struct yaml_node *k
 	if (!strcmp(top->text, "vars"))
 		vars_declare(l, r->src, key);
 	else if (!noun_find(top->text) && !find_section(top->text))
-		return;
+		check_later(l, r->src, top->text, key);
 	else if (!r->src->has_marks || !vars_needed(key->child))
 		bind_entry(l, r->src, top->text, key);
 	else if (vars_known(l, key->child))

@@ -29,6 +29,14 @@ struct deferred {
 	struct yaml_node *key;
 };
 
+/* What a command that gives a secret printed. */
+struct secret_run {
+	const char *what; /* folder and arguments */
+	const char *text; /* NULL: it failed, error says how */
+	const char *error;
+	size_t n;
+};
+
 struct include {
 	struct source *src;
 	const struct yaml_node *node; /* the name of the file */
@@ -60,11 +68,13 @@ struct load {
 	VEC(struct deferred) deferred;
 	VEC(struct var_trace) traces; /* of the entry that is being bound */
 	VEC(struct ref) refs; /* those whose object was not met yet when they were read */
+	struct map secret_runs; /* folder and arguments -> struct secret_run */
 	VEC(const struct spec_head *) cut; /* the last object of a file that ended too early */
 	const struct spec_head *last; /* the object that was bound last, if it was kept */
 	size_t objects;
 	size_t n_var_files; /* sources that are no specs; they come first */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
+	bool has_replicas;
 	bool incomplete; /* a part could not be read: a name that is missing may stand there */
 };
 
@@ -129,8 +139,10 @@ const char *files_beside(struct arena *a, const struct source *src, const char *
 struct source *load_text(struct load *l, const char *name, const char *base, const char *text,
 	size_t len);
 
-/* The value of NAME in env that is not in the spec: {file: PATH} or {credential: NAME}. marker
- * stands for it wherever it is printed or kept. false after a diagnostic. schema/secret.c */
+/* The value of NAME in env that is not in the spec: {file: PATH}, {credential: NAME} or
+ * {command: [PROGRAM, ARGUMENT]}. marker stands for it wherever it is printed or kept; *text is NULL
+ * when a command is not to be run. false after a diagnostic, and for a part of a spec.
+ * schema/secret.c */
 bool secret_read(struct binding *b, const char *name, const struct yaml_node *map,
 	const char **marker, const char **text);
 
@@ -140,6 +152,11 @@ void layers_apply(struct load *l);
 
 /* The provenance of an object, made when it is first asked for. */
 struct provenance *layers_more(struct arena *a, struct spec_head *head);
+
+/* Make the names of replicas known and judge them; then, in a spec that is right, make VMs of them.
+ * schema/replicas.c */
+void replicas_check(struct load *l);
+void replicas_expand(struct load *l);
 
 /* Warn of what is legal but surely not meant. Only for a spec without errors. schema/warn.c */
 void warn_spec(struct load *l);

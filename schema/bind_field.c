@@ -6,12 +6,13 @@
 #include "schema/bind.h"
 
 #include "schema/base/utf8.h"
+#include "schema/later.h"
 #include "schema/value.h"
 
 #include <string.h>
 
 #define SHOWN 60
-#define NAMES_MAX 64 /* candidates for a mistyped field: more than any table has */
+#define NAMES_MAX 128 /* candidates for a mistyped field: more than any table has */
 #define PREFIX_MAX 64
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -154,14 +155,14 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 static void bind_secret(struct binding *b, const struct field *f, const struct yaml_node *key)
 {
 	struct vm_spec *vm = (struct vm_spec *)(void *)b->head;
-	const char *marker, *text;
+	const char *marker = NULL, *text = NULL;
 	struct err e = ERR_INIT;
 
 	if (!secret_read(b, key->text, key->child, &marker, &text))
 		return;
 	if (field_append(b->l->a, f, key->text, marker, b->head, &e) < 0)
 		complain_err(b, key, NULL, &e);
-	else
+	else if (text)
 		value_join(b->l->a, &vm->secrets,
 			arena_printf(b->l->a, "%s=%s", key->text, text));
 }
@@ -220,6 +221,20 @@ static const char *why_not_shared(const struct field *f)
 	return !strcmp(f->path, "vsock.cid") ? "each VM needs its own" : NULL;
 }
 
+/* "network: {lab: {}}", a map where the row wants a text: fields of the language that no driver does
+ * yet. Whether they are. */
+static bool refuse_map(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const struct noun *later = later_find(b->noun->key);
+
+	if (n->type != YAML_MAP || field_is_map(f) || !later || !later_has(b->noun, f->path, ""))
+		return false;
+	BIND_ERROR(b->l, b->src, n, "a map for \"%s\" is not supported yet", f->path);
+	later_check(b->l, b->src, later, bind_where(&scratch, b), f->path, n);
+	return true;
+}
+
 static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	const char *why = b->is_layer ? why_not_shared(f) : NULL;
@@ -227,7 +242,7 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
 	if (b->l->traces.n)
 		trace(b, (uint32_t)(f - b->noun->fields), n);
-	if (n->bad)
+	if (n->bad || refuse_map(b, f, n))
 		return;
 	if (why) {
 		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: not possible in %s", f->path,
@@ -294,15 +309,17 @@ static const struct field *find_shorthand(const struct noun *noun, const char *p
 static const char *nearest_field(struct arena *a, const struct noun *noun, const char *prefix,
 	const char *key)
 {
+	const struct noun *tables[] = {noun, later_find(noun->key)};
 	const char *names[NAMES_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < noun->n_fields && n < NAMES_MAX; i++) {
-		const char *rest = below(&noun->fields[i], prefix);
+	for (size_t t = 0; t < 2 && tables[t]; t++)
+		for (size_t i = 0; i < tables[t]->n_fields && n < NAMES_MAX; i++) {
+			const char *rest = below(&tables[t]->fields[i], prefix);
 
-		if (rest)
-			names[n++] = arena_dupn(a, rest, strcspn(rest, "."));
-	}
+			if (rest)
+				names[n++] = arena_dupn(a, rest, strcspn(rest, ".["));
+		}
 	return nearest_name(key, names, n);
 }
 
@@ -327,6 +344,9 @@ static void refuse_field(struct binding *b, const char *prefix, const struct yam
 	if (unsupported_has(b->noun, prefix, key->text)) {
 		BIND_ERROR(b->l, b->src, key, "%s is not supported yet",
 			utf8_quote(&scratch, path, SHOWN));
+		if (later_has(b->noun, prefix, key->text))
+			later_check(b->l, b->src, later_find(b->noun->key),
+				bind_where(&scratch, b), path, key->child);
 		return;
 	}
 	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s",

@@ -173,6 +173,7 @@ static void push(struct walk *w, size_t i)
 static void step(struct walk *w)
 {
 	size_t i = w->path[w->depth - 1];
+	const struct vm_spec *vm; /* of a replica the one that stands for all */
 	const size_t *to;
 	const char *name;
 	const struct strv *deps = &w->l->spec->vms.v[i]->depends_on;
@@ -183,7 +184,8 @@ static void step(struct walk *w)
 		return;
 	}
 	name = deps->v[w->next[i]++];
-	to = map_get(&w->index, name, strlen(name));
+	vm = map_get(&w->l->names[KIND_VM], name, strlen(name));
+	to = vm ? map_get(&w->index, vm->head.name, strlen(vm->head.name)) : NULL;
 	if (!to || *to == i) /* unknown, or itself: said already */
 		return;
 	if (w->colour[*to] == ON_PATH)

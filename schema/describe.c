@@ -29,6 +29,8 @@ const char *describe_bounds(struct arena *a, const struct field *f)
 	case FIELD_NAMES:
 	case FIELD_LABELS:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
+	case FIELD_SUBNET:
+		return arena_printf(a, "%" PRId64 " to %" PRId64 " bits", f->min, f->max);
 	case FIELD_STRING:
 	case FIELD_NAME:
 	case FIELD_PATH:

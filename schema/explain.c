@@ -4,6 +4,7 @@
 #include "schema/base/text.h"
 #include "schema/base/utf8.h"
 #include "schema/describe.h"
+#include "schema/later.h"
 #include "schema/spec.h"
 
 #include <string.h>
@@ -34,6 +35,36 @@ static void all_paths(struct arena *a, struct names *out)
 	}
 }
 
+/* A row that no driver does yet, by its path or that without the "[]" at its end; else the group of
+ * such rows below it. */
+static bool find_later(struct arena *a, const struct noun *noun, const char *rest,
+	struct explain_topic *out)
+{
+	const struct noun *later = later_find(noun->key);
+	const struct field *f;
+
+	if (!later)
+		return false;
+	f = field_find(later, rest);
+	if (!f)
+		f = field_find(later, arena_printf(a, "%s[]", rest));
+	*out = (struct explain_topic){later, f, f ? "" : arena_printf(a, "%s.", rest)};
+	if (f || is_group(later, out->prefix))
+		return true;
+	out->prefix = arena_printf(a, "%s[]", rest);
+	return is_group(later, out->prefix);
+}
+
+/* The first steps of the paths that are still to come. */
+static void add_later_groups(struct arena *a, const struct noun *later, struct names *out)
+{
+	for (size_t i = 0; later && i < later->n_fields; i++) {
+		const char *path = later->fields[i].path;
+
+		*vec_push(a, &out->v) = arena_dupn(a, path, strcspn(path, ".["));
+	}
+}
+
 static int unknown_path(struct arena *a, const char *path, const struct noun *noun, struct err *e)
 {
 	struct names names = {0};
@@ -42,11 +73,16 @@ static int unknown_path(struct arena *a, const char *path, const struct noun *no
 	err_set(e, ERR_USAGE, "there is no field %s in a spec", utf8_quote(a, path, SHOWN));
 	for (size_t i = 0; noun && rest && i < noun->n_fields; i++)
 		*vec_push(a, &names.v) = noun->fields[i].path;
+	add_later_groups(a, noun && rest ? later_find(noun->key) : NULL, &names);
 	near = names.v.n ? nearest_name(rest + 1, names.v.v, names.v.n) : NULL;
 	if (near)
 		return err_hint(e, "did you mean %s.%s?", noun->key, near);
 	names.v.n = 0;
 	all_paths(a, &names);
+	for (size_t i = 0; i < later_count; i++)
+		for (size_t k = 0; k < later_nouns[i]->n_fields; k++)
+			*vec_push(a, &names.v) = describe_path(a, later_nouns[i],
+				&later_nouns[i]->fields[k]);
 	near = nearest_name(path, names.v.v, names.v.n);
 	return err_hint(e, near ? "did you mean %s?" : "see: reconcile explain", near);
 }
@@ -74,6 +110,9 @@ static const struct noun *noun_named(struct arena *a, const char *path, size_t n
 	for (size_t i = 0; i < noun_count; i++)
 		if (!strcmp(nouns[i]->key, word) || !strcmp(nouns[i]->singular, word))
 			return nouns[i];
+	for (size_t i = 0; i < later_count; i++)
+		if (!strcmp(later_nouns[i]->key, word) || !strcmp(later_nouns[i]->singular, word))
+			return later_nouns[i];
 	return NULL;
 }
 
@@ -102,6 +141,9 @@ int explain_find(struct arena *a, const char *path, struct explain_topic *out, s
 	out->prefix = arena_printf(a, "%s.", rest);
 	if (*rest && is_group(noun, out->prefix))
 		return 0;
+	if (*rest && find_later(a, noun, rest, out))
+		return 0;
+	*out = (struct explain_topic){.noun = noun, .prefix = ""};
 	return unknown_path(a, path, noun, e);
 }
 
@@ -113,11 +155,15 @@ static void put_line(struct text *t, const char *what, const char *value)
 		text_putf(t, "  %-9s %s\n", what, value);
 }
 
+#define NOT_YET "not supported yet"
+
 static void put_field(struct text *t, const struct noun *noun, const struct field *f)
 {
 	struct arena *a = t->a;
 
 	text_putf(t, "%s\n  %s\n\n", describe_path(a, noun, f), f->help);
+	if (later_is(noun))
+		put_line(t, "status", NOT_YET ": a spec that says it is refused");
 	put_line(t, "value", field_expects(a, f));
 	put_line(t, "bounds", describe_bounds(a, f));
 	put_line(t, "default", f->dflt);
@@ -126,7 +172,8 @@ static void put_field(struct text *t, const struct noun *noun, const struct fiel
 		put_line(t, "short", arena_printf(a, "%s: VALUE means the same", f->shorthand));
 	put_line(t, "change", arena_printf(a, "%s - %s", change_name(f->change),
 		describe_change(f)));
-	text_putf(t, "\n  example\n%s", describe_example_block(a, noun, f, "    "));
+	if (!later_is(noun))
+		text_putf(t, "\n  example\n%s", describe_example_block(a, noun, f, "    "));
 }
 
 /* How wide the first column of a list has to be. */
@@ -161,20 +208,53 @@ static void put_noun(struct text *t, const struct noun *noun, const char *prefix
 	}
 }
 
+/* The rows below prefix of the table that is still to come. */
+static void put_later(struct text *t, const struct noun *later, const char *prefix)
+{
+	if (!later || !is_group(later, prefix))
+		return;
+	text_put(t, "\n  " NOT_YET ":\n");
+	for (size_t i = 0; i < later->n_fields; i++) {
+		const struct field *f = &later->fields[i];
+
+		if (!strncmp(f->path, prefix, strlen(prefix)))
+			text_putf(t, "  %-*s  %s\n", (int)widest_path(later, prefix), f->path,
+				f->help);
+	}
+}
+
+/* A noun of which no driver does anything yet. */
+static void put_later_nouns(struct text *t)
+{
+	for (size_t i = 0; i < later_count; i++) {
+		if (noun_find(later_nouns[i]->key))
+			continue;
+		text_putf(t, "%s\n  from a name to %s\n", later_nouns[i]->key, later_nouns[i]->help);
+		put_later(t, later_nouns[i], "");
+		text_put(t, "\n");
+	}
+}
+
 const char *explain_text(struct arena *a, const struct explain_topic *topic)
 {
 	struct text t = {.a = a};
 
 	if (topic->field) {
 		put_field(&t, topic->noun, topic->field);
+	} else if (later_is(topic->noun)) {
+		text_putf(&t, "%s\n  %s\n", topic->noun->key, topic->noun->help);
+		put_later(&t, topic->noun, topic->prefix);
 	} else if (topic->noun) {
 		put_noun(&t, topic->noun, topic->prefix);
+		put_later(&t, later_find(topic->noun->key), topic->prefix);
 	} else {
 		text_put(&t, "version\n  version of the language, always 1 (required)\n\n");
 		for (size_t i = 0; i < noun_count; i++) {
 			put_noun(&t, nouns[i], "");
+			put_later(&t, later_find(nouns[i]->key), "");
 			text_put(&t, "\n");
 		}
+		put_later_nouns(&t);
 		text_put(&t, "x-...\n  anything of yours; it is ignored\n");
 	}
 	return text_end(&t);
@@ -194,12 +274,12 @@ static json_t *choices_json(const struct field *f)
 static json_t *field_json(struct arena *a, const struct noun *noun, const struct field *f)
 {
 	const char *bounds = describe_bounds(a, f);
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s?, s:s, s:s, s:s, s:s}",
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s?, s:s, s:s, s:s, s:s, s:b}",
 		"path", describe_path(a, noun, f), "help", f->help, "value", field_expects(a, f),
 		"bounds", *bounds ? bounds : NULL, "default", f->dflt, "absent", f->absent,
 		"required", (int)f->required, "short", f->shorthand, "change",
 		change_name(f->change), "cost", describe_change(f), "object", kind_name(f->feeds),
-		"example", describe_example(a, f));
+		"example", describe_example(a, f), "supported", !later_is(noun));
 
 	if (f->choices)
 		json_object_set_new(j, "choices", choices_json(f));
@@ -223,6 +303,9 @@ json_t *explain_json(struct arena *a, const struct explain_topic *topic)
 	for (size_t i = 0; i < noun_count; i++)
 		if (!topic->noun || topic->noun == nouns[i])
 			add_fields(a, list, nouns[i], topic->prefix);
+	for (size_t i = 0; i < later_count; i++)
+		if (!topic->noun || !strcmp(topic->noun->key, later_nouns[i]->key))
+			add_fields(a, list, later_nouns[i], topic->prefix);
 	return json_pack("{s:o}", "fields", list);
 }
 

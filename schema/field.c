@@ -59,6 +59,16 @@ static const struct {
 		"a list of names, or one name", sizeof(struct strv)},
 	[FIELD_LABELS] = {value_parse_list, value_print_list,
 		"a map of NAME: value", sizeof(struct strv)},
+	[FIELD_ADDRESS] = {value_parse_address, value_print_string,
+		"an IPv4 address", sizeof(char *)},
+	[FIELD_SUBNET] = {value_parse_subnet, value_print_string,
+		"an IPv4 network such as 10.77.0.0/24", sizeof(char *)},
+	[FIELD_MAC] = {value_parse_mac, value_print_string,
+		"a MAC address such as 02:00:00:12:34:56", sizeof(char *)},
+	[FIELD_LISTEN] = {value_parse_listen, value_print_string,
+		"[ADDRESS:]PORT[/tcp|/udp]", sizeof(char *)},
+	[FIELD_PORTS] = {value_parse_ports, value_print_string,
+		"[ADDRESS:]PORT:PORT[/tcp|/udp]", sizeof(char *)},
 };
 
 static void *value_of(const struct field *f, void *spec)

@@ -22,6 +22,11 @@ enum field_type {
 	FIELD_NAMES,    /* struct strv; names of objects of kind ref, written as a FIELD_STRV;
 			 * ref KIND_N: names of profiles */
 	FIELD_LABELS,   /* struct strv of NAME=value, sorted; a map NAME: value, each one line */
+	FIELD_ADDRESS,  /* const char *; IPv4 address of a host */
+	FIELD_SUBNET,   /* const char *; IPv4 network ADDRESS/BITS, BITS between min and max */
+	FIELD_MAC,      /* const char *; MAC address of one host, lower case */
+	FIELD_LISTEN,   /* const char *; [ADDRESS:]PORT[/tcp|/udp] */
+	FIELD_PORTS,    /* const char *; [ADDRESS:]PORT:PORT[/tcp|/udp], outside and inside */
 	FIELD_TYPE_N
 };
 

@@ -2,6 +2,7 @@
 #include "schema/fields_doc.h"
 
 #include "schema/describe.h"
+#include "schema/later.h"
 
 #include <string.h>
 
@@ -48,6 +49,15 @@ static const char intro[] =
 	"made anew and then the VMs that use them follow; a replaced `disk` is copied from its image\n"
 	"again), `none` that the value is used when the object is made and has no effect on one that\n"
 	"is there.\n";
+
+/* "restart (vm)": the class, and the object that it is about. */
+static const char *change_cell(struct arena *a, const struct field *f)
+{
+	if (f->feeds == KIND_N)
+		return change_name(f->change);
+	return arena_printf(a, "%s (%s)", change_name(f->change), kind_name(f->feeds));
+}
+
 static void put_field(struct out *o, const struct field *f)
 {
 	const char *name = arena_printf(o->a, "`%s`", f->path);
@@ -62,9 +72,30 @@ static void put_field(struct out *o, const struct field *f)
 	put_cell(o, f->absent);
 	put_cell(o, f->change == CHANGE_NONE
 			? "none"
-			: arena_printf(o->a, "%s (%s)", change_name(f->change),
-				  kind_name(f->feeds)));
+			: change_cell(o->a, f));
 	put(o, "\n");
+}
+
+static const char later_intro[] =
+	"\n## Not supported yet\n"
+	"\n"
+	"These belong to the language and no driver does them yet. A spec that says one is refused, and\n"
+	"what stands below it is judged all the same. `*` stands for any name, `[]` for each element of a\n"
+	"list.\n"
+	"\n"
+	"| field | meaning | value | bounds | when absent | change |\n"
+	"|---|---|---|---|---|---|\n";
+
+static void put_later(struct out *o)
+{
+	put(o, later_intro);
+	for (size_t i = 0; i < later_count; i++)
+		for (size_t k = 0; k < later_nouns[i]->n_fields; k++) {
+			struct field row = later_nouns[i]->fields[k];
+
+			row.path = describe_path(o->a, later_nouns[i], &row);
+			put_field(o, &row);
+		}
 }
 
 const char *fields_doc(struct arena *a)
@@ -81,6 +112,7 @@ const char *fields_doc(struct arena *a)
 		for (size_t k = 0; k < noun->n_fields; k++)
 			put_field(&o, &noun->fields[k]);
 	}
+	put_later(&o);
 	*vec_push(a, &o.text) = '\0';
 	return o.text.v;
 }

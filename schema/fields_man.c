@@ -2,6 +2,7 @@
 #include "schema/fields_man.h"
 
 #include "schema/describe.h"
+#include "schema/later.h"
 
 #include <string.h>
 
@@ -116,6 +117,24 @@ static void put_field(struct text *t, const struct field *f)
 	put_example(t, f);
 }
 
+static void put_later(struct text *t)
+{
+	text_put(t, ".SH NOT SUPPORTED YET\n"
+		"These belong to the language and no driver does them yet: a spec that says one is\n"
+		"refused.\n* stands for any name, [] for each element of a list.\n");
+	for (size_t i = 0; i < later_count; i++)
+		for (size_t k = 0; k < later_nouns[i]->n_fields; k++) {
+			const struct field *f = &later_nouns[i]->fields[k];
+
+			text_put(t, ".TP\n.B ");
+			man_put(t, describe_path(t->a, later_nouns[i], f));
+			text_put(t, "\n");
+			man_put(t, f->help);
+			text_put(t, ".\n");
+			put_line(t, "Value", field_expects(t->a, f));
+		}
+}
+
 const char *fields_man(struct arena *a)
 {
 	struct text t = {.a = a};
@@ -128,6 +147,7 @@ const char *fields_man(struct arena *a)
 		for (size_t k = 0; k < nouns[i]->n_fields; k++)
 			put_field(&t, &nouns[i]->fields[k]);
 	}
+	put_later(&t);
 	text_put(&t, tail);
 	return text_end(&t);
 }

@@ -2,6 +2,7 @@
 #include "schema/jsonschema.h"
 
 #include "schema/describe.h"
+#include "schema/later.h"
 #include "schema/range.h"
 
 #include <stdlib.h>
@@ -170,6 +171,12 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 	case FIELD_ENV:
 	case FIELD_LABELS:
 		return env_schema(f);
+	case FIELD_ADDRESS:
+	case FIELD_SUBNET:
+	case FIELD_MAC:
+	case FIELD_LISTEN:
+	case FIELD_PORTS:
+		return ref("line");
 	default:
 		return json_object(); /* a type without a rule here: anything, and a test says so */
 	}
@@ -220,6 +227,29 @@ static json_t *group_schema(struct arena *a, const struct noun *noun, const char
 	return map;
 }
 
+/* What no driver does yet: refused, but an editor can say what it is. */
+static json_t *later_schema(const char *help)
+{
+	return json_pack("{s:{}, s:o}", "not", "description",
+		json_sprintf("Not supported yet: %s.", help));
+}
+
+static void add_later(struct arena *a, json_t *properties, const struct noun *later,
+	const char *prefix)
+{
+	size_t skip = strlen(prefix);
+
+	for (size_t i = 0; later && i < later->n_fields; i++) {
+		const char *path = later->fields[i].path, *key;
+
+		if (strncmp(path, prefix, skip) != 0)
+			continue;
+		key = arena_dupn(a, path + skip, strcspn(path + skip, ".["));
+		if (!json_object_get(properties, key))
+			json_object_set_new(properties, key, later_schema(later->fields[i].help));
+	}
+}
+
 static json_t *fields_schema(struct arena *a, const struct noun *noun, const char *prefix)
 {
 	json_t *properties = json_object(), *required = json_array(), *j;
@@ -242,6 +272,7 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 		if (f->required)
 			json_array_append_new(required, json_string(key));
 	}
+	add_later(a, properties, later_find(noun->key), prefix);
 	j = json_pack("{s:s, s:b, s:{s:{}}, s:o}", "type", "object", "additionalProperties", 0,
 		"patternProperties", "^x-", "properties", properties);
 	/* The fields of a VM may come from profiles and defaults. */
@@ -285,6 +316,10 @@ json_t *jsonschema(struct arena *a)
 		"description", "Version of the language: 1."));
 	for (size_t i = 0; i < noun_count; i++)
 		json_object_set_new(properties, nouns[i]->key, noun_schema(a, nouns[i]));
+	for (size_t i = 0; i < later_count; i++)
+		if (!noun_find(later_nouns[i]->key))
+			json_object_set_new(properties, later_nouns[i]->key,
+				later_schema(later_nouns[i]->help));
 	json_object_set_new(properties, "vars", json_pack("{s:s, s:o, s:{s:[s, s, s, s]}}", "type",
 		"object", "propertyNames", ref("variable"), "additionalProperties", "type",
 		"string", "number", "boolean", "null"));

@@ -99,6 +99,7 @@ struct vm_spec {
 	struct strv secrets;        /* "NAME=text" of those in env: for the guest, never printed or kept */
 	struct strv labels;         /* "NAME=value"; for people and selectors */
 	struct strv profiles;       /* what its fields were taken from where it says nothing */
+	uint32_t replicas;          /* how many VMs NAME-1, NAME-2 ... it was written for; 0: itself */
 	const char *user, *workdir; /* instead of the image's, or NULL */
 	bool running;
 	uint32_t restart;           /* enum restart */

@@ -110,11 +110,14 @@ static int fail(struct load *l, size_t errors, struct err *e)
 /* What needs all files: whatever they say may stand in any of them. */
 static void judge(struct load *l)
 {
-	files_include(l);
+	if (!l->in->partial)
+		files_include(l);
 	if (!diags_full(l->diags))
 		bind_deferred(l);
 	if (!diags_full(l->diags))
 		layers_apply(l);
+	if (!diags_full(l->diags))
+		replicas_check(l);
 	if (!diags_full(l->diags))
 		check_spec(l);
 	check_says_something(l);
@@ -127,9 +130,10 @@ static int finish(struct load *l, size_t first_diag, size_t first_error, struct 
 
 	judge(l);
 	if (l->diags->errors == first_error) {
-		if (vars_check(l, e) < 0)
+		if (!l->in->partial && vars_check(l, e) < 0)
 			return -1;
 		warn_spec(l);
+		replicas_expand(l);
 	}
 	full = diags_full(l->diags);
 	if (full)
@@ -147,7 +151,7 @@ static int finish(struct load *l, size_t first_diag, size_t first_error, struct 
 static struct load new_load(struct arena *a, const struct spec_input *in, struct diags *diags)
 {
 	return (struct load){.a = a, .in = in, .diags = diags,
-		.spec = arena_new(a, struct spec)};
+		.spec = arena_new(a, struct spec), .incomplete = in->partial};
 }
 
 int spec_parse_with(struct arena *a, const struct spec_input *in, const char *name,

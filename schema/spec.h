@@ -48,7 +48,15 @@ struct spec_input {
 	 * spec_read, nothing at all in spec_parse. */
 	int (*read)(void *arg, struct arena *a, const char *path, size_t max, char **text,
 		size_t *len, struct err *e);
+	/* Run the program that gives a secret, without a shell, in that folder, and take what it
+	 * prints, at most max bytes. NULL: none is run, and such a secret has a marker but no text:
+	 * for who only looks (validate, explain), never for a spec that is applied. */
+	int (*run)(void *arg, struct arena *a, const char *const *argv, const char *folder,
+		size_t max, char **text, size_t *len, struct err *e);
 	void *arg;
+	/* One file of a spec of several, looked at alone: what it names may stand in another file,
+	 * what it includes and its secrets are not read, a variable may be given elsewhere. */
+	bool partial;
 };
 
 /* Read and check one spec from files; a path may be a folder, which stands for the *.yaml and *.yml

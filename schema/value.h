@@ -25,6 +25,18 @@ int value_parse_duration(struct arena *a, const struct field *f, const char *tex
 int value_parse_list(struct arena *a, const struct field *f, const char *text, void *at,
 	struct err *e);
 
+/* What has to do with networks: value_net.c. */
+int value_parse_address(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+int value_parse_subnet(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+int value_parse_mac(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+int value_parse_listen(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+int value_parse_ports(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+
 const char *value_print_string(struct arena *a, const struct field *f, const void *at);
 const char *value_print_bool(struct arena *a, const struct field *f, const void *at);
 const char *value_print_u32(struct arena *a, const struct field *f, const void *at);

@@ -279,6 +279,8 @@ static int put_value(struct making *m, const char *name, size_t n, const char *r
 	const char *value = value_of(l, v, &t);
 	bool none = !value || (!*value && rest_n);
 
+	if (none && l->in->partial && (!rest_n || rest[1] == '?'))
+		return -1; /* bad without a word: nobody knows what it will be */
 	if (none && rest_n && rest[1] == '?') {
 		BIND_ERROR(l, m->src, m->node, "the variable %s has no value: %s", v->name,
 			utf8_escape(l->a, arena_dupn(l->a, rest + 2, rest_n - 2)));

@@ -8,6 +8,7 @@
 #include "schema/base/text.h"
 #include "schema/describe.h"
 #include "schema/explain.h"
+#include "schema/later.h"
 #include "schema/spec.h"
 
 #include <string.h>
@@ -109,7 +110,12 @@ static void test_group(void **state)
 		"\n"
 		"  file     the kernel, a bzImage or an ELF file (required)\n"
 		"  modules  folder lib/modules/VERSION that the initrd takes its modules from\n"
-		"  args     added to the kernel command line; VMs that use it are restarted\n");
+		"  args     added to the kernel command line; VMs that use it are restarted\n"
+		"\n"
+		"  not supported yet:\n"
+		"  oci     reference of an image that holds the kernel\n"
+		"  initrd  the initrd to boot with, instead of the one that reconcile makes\n"
+		"  labels  names and values for people and programs\n");
 }
 
 static void test_json(void **state)
@@ -128,6 +134,8 @@ static void test_json(void **state)
 	all = explain_json(&scratch, &topic);
 	for (size_t i = 0; i < noun_count; i++)
 		rows += nouns[i]->n_fields;
+	for (size_t i = 0; i < later_count; i++)
+		rows += later_nouns[i]->n_fields;
 	assert_int_equal(json_array_size(json_object_get(all, "fields")), rows);
 }
 

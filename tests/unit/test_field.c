@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "schema/field.h"
+#include "schema/later.h"
 #include "schema/spec.h"
 
 #include <stdio.h>
@@ -623,6 +624,9 @@ static void check_type(const struct noun *noun, const struct field *f)
 		if (is_map || is_list)
 			continue;
 		o = load_with(noun, f, write_field(f->path, wrong[i]));
+		/* A map will mean something there: it is judged, which may take more words. */
+		if (i == 0 && later_has(noun, f->path, "") && o.result && o.diags.n > 1)
+			continue;
 		only_error(f, wrong[i], &o);
 	}
 }

@@ -146,6 +146,31 @@ static void test_no_vms_has_to_be_said(void **state)
 	assert_int_equal(parse("version: 1\nvms:\n")->result, -1);
 }
 
+static void test_replicas(void **state)
+{
+	struct outcome *o = parse(HEAD "vms:\n"
+		"  web: {image: i, kernel: k, replicas: 3, memory: 64MiB}\n"
+		"  one: {image: i, kernel: k, replicas: 1}\n"
+		"  lb: {image: i, kernel: k, depends_on: [web-2, web, one]}\n");
+	static const char *const names[] = {"web-1", "web-2", "web-3", "one-1", "lb"};
+	static const char *const needs[] = {"web-2", "web-1", "web-3", "one-1"};
+	const struct vm_spec *lb;
+
+	(void)state;
+	assert_int_equal(o->result, 0);
+	assert_int_equal(o->diags.n, 0);
+	assert_int_equal(o->spec->vms.n, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(o->spec->vms.v[i]->head.name, names[i]);
+	assert_true(o->spec->vms.v[2]->memory == 64u << 20);
+	assert_int_equal(o->spec->vms.v[2]->head.pos.line, o->spec->vms.v[0]->head.pos.line);
+	lb = o->spec->vms.v[4];
+	assert_int_equal(lb->depends_on.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(lb->depends_on.v[i], needs[i]);
+	assert_null(lb->depends_on.v[4]);
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 static void test_several_files(void **state)
@@ -527,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(test_values),
 		WITH(test_no_vms_has_to_be_said),
+		WITH(test_replicas),
 		WITH(test_several_files),
 		WITH(test_name_in_two_files),
 		WITH(test_file_order_of_diags),

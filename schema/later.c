@@ -1,0 +1,246 @@
+/* later.c - the tables of fields that no driver does yet; see later.h. */
+#include "schema/later.h"
+
+#include <string.h>
+
+#define KIB 1024ll
+#define MIB (1024ll * KIB)
+#define TIB (1024ll * 1024 * MIB)
+#define SECOND 1000ll
+#define HOUR (3600ll * SECOND)
+#define ABSENT_NO_LIMIT "no limit"
+
+static const char *const allow_deny[] = {"allow", "deny", NULL};
+static const char *const keep_delete[] = {"keep", "delete", NULL};
+static const char *const directions[] = {"to_guest", "from_guest", NULL};
+static const char *const conditions[] = {"started", "ready", NULL};
+static const char *const strategies[] = {"in_place", "rolling", "blue_green", NULL};
+static const char *const file_systems[] = {"ext4", NULL};
+
+static const struct field image_rows[] = {
+	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
+		.min = 1, .max = 4095, .absent = "the logins of this user",
+		.help = "file with logins of registries, as docker login writes it"},
+	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
+		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
+};
+
+static const struct field kernel_rows[] = {
+	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
+		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
+	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
+		.help = "the initrd to boot with, instead of the one that reconcile makes"},
+	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
+		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
+};
+
+static const struct field network_rows[] = {
+	{.path = "subnet", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_REPLACE,
+		.min = 8, .max = 30, .example = "10.77.0.0/24", .required = true,
+		.absent = "an error: every network needs one",
+		.help = "its IPv4 addresses; each VM leases one and keeps it"},
+	{.path = "gateway", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
+		.example = "10.77.0.1", .absent = "the first address of the subnet",
+		.help = "address of this host in it"},
+	{.path = "bridge", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_REPLACE,
+		.min = 1, .max = 15, .example = "br-lab", .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+		.absent = "a bridge of its own is made",
+		.help = "a bridge that is there and is used, an interface name of this host"},
+	{.path = "dns[]", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
+		.example = "10.77.0.1", .absent = "the gateway answers",
+		.help = "name servers that its guests are told"},
+	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
+	{.path = "nat.uplink", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.min = 1, .max = 15, .dflt = "auto", .example = "eth0",
+		.pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", .absent = "auto: it follows the default route",
+		.help = "interface of this host that leads outside, or auto"},
+	{.path = "nat.masquerade", .type = FIELD_BOOL, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.dflt = "true", .absent = "true",
+		.help = "whether guests come out with the address of this host"},
+	{.path = "nat.egress.default", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.choices = allow_deny, .dflt = "allow", .absent = "allow",
+		.help = "what happens to connections outwards that no rule names"},
+	{.path = "nat.egress.allow[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.min = 0, .max = 32, .example = "192.0.2.0/24", .absent = "no exceptions",
+		.help = "networks that guests may reach when the default is deny"},
+	{.path = "nat.egress.deny[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.min = 0, .max = 32, .example = "169.254.169.254/32", .absent = "no exceptions",
+		.help = "networks that guests may not reach"},
+	{.path = "nat.forward[].listen", .type = FIELD_LISTEN, .feeds = KIND_N,
+		.change = CHANGE_LIVE, .example = "0.0.0.0:8080", .required = true,
+		.absent = "an error: every forward needs one",
+		.help = "port of this host that leads to a guest"},
+	{.path = "nat.forward[].to", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.min = 1, .max = 80, .example = "vm/web:80", .required = true,
+		.pattern = "^vm/[a-z0-9-]{1,63}:[0-9]{1,5}$",
+		.absent = "an error: every forward needs one", .help = "the guest and its port"},
+	{.path = "policy.siblings", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.choices = allow_deny, .dflt = "allow", .absent = "allow",
+		.help = "whether its guests reach each other"},
+	{.path = "policy.host", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.choices = allow_deny, .dflt = "deny", .absent = "deny",
+		.help = "whether its guests reach services of this host"},
+	{.path = "policy.internet", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.choices = allow_deny, .dflt = "allow", .absent = "allow",
+		.help = "whether its guests reach anything outside"},
+};
+
+static const struct field volume_rows[] = {
+	{.path = "size", .type = FIELD_SIZE, .feeds = KIND_N, .change = CHANGE_DATA_LOSS,
+		.min = 16 * MIB, .max = 16 * TIB, .step = MIB, .example = "20GiB", .required = true,
+		.absent = "an error: every volume needs one",
+		.help = "size of the disk; it can grow, making it smaller loses what is on it"},
+	{.path = "file_system", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_DATA_LOSS,
+		.choices = file_systems, .dflt = "ext4", .absent = "ext4",
+		.help = "what it is made with"},
+	{.path = "on_delete", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
+		.choices = keep_delete, .dflt = "keep", .absent = "keep",
+		.help = "what becomes of it when the spec does not name it any more"},
+};
+
+static const struct field vm_rows[] = {
+	{.path = "memory.size", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 32 * MIB, .max = TIB, .step = MIB, .example = "1GiB",
+		.absent = "256MiB", .help = "size of its memory; up to max it changes while it runs"},
+	{.path = "memory.max", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.min = 32 * MIB, .max = TIB, .step = MIB, .example = "2GiB",
+		.absent = "memory has one size", .help = "how large its memory can become without a restart"},
+	{.path = "network.*.address", .type = FIELD_ADDRESS, .feeds = KIND_VM,
+		.change = CHANGE_RESTART, .example = "10.77.0.10",
+		.absent = "a free one of the network is leased and kept",
+		.help = "its address in that network"},
+	{.path = "network.*.mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
+		.help = "MAC address of its interface there"},
+	{.path = "mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
+		.help = "MAC address of its only interface"},
+	{.path = "ports[]", .type = FIELD_PORTS, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.example = "\"8080:80\"", .absent = "no port of this host leads to it",
+		.help = "ports of this host that lead to ports of the guest"},
+	{.path = "vsock.ports.*.host", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 1, .max = 64, .example = "pg.sock", .pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+		.absent = "exec says what answers",
+		.help = "name of a socket in the VM's runtime folder"},
+	{.path = "vsock.ports.*.exec[]", .type = FIELD_STRING, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .min = 0, .max = 4095, .example = "/usr/bin/systemd-cat",
+		.absent = "host says what answers",
+		.help = "program of this host that is started for each connection, no shell"},
+	{.path = "vsock.ports.*.direction", .type = FIELD_ENUM, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .choices = directions, .dflt = "to_guest",
+		.absent = "to_guest", .help = "who connects to whom"},
+	{.path = "volumes.*.size", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_DATA_LOSS,
+		.min = 16 * MIB, .max = 16 * TIB, .step = MIB, .example = "20GiB",
+		.absent = "a volume under volumes of that name",
+		.help = "size of a disk that outlives the VM's own; making it smaller loses what is on it"},
+	{.path = "volumes.*.mount", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_RESTART,
+		.min = 1, .max = 4095, .example = "/var/lib/postgresql", .pattern = "^/",
+		.absent = "it is not mounted", .help = "folder in the guest that it is mounted on"},
+	{.path = "volumes.*.read_only", .type = FIELD_BOOL, .feeds = KIND_VM,
+		.change = CHANGE_RESTART, .dflt = "false", .absent = "false",
+		.help = "whether the guest may only read it"},
+	{.path = "volumes.*.on_delete", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.choices = keep_delete, .dflt = "keep", .absent = "keep",
+		.help = "what becomes of it when the VM is deleted"},
+	{.path = "file_sync[].from", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 1, .max = 4095, .example = "./site", .required = true,
+		.absent = "an error: every file_sync needs one",
+		.help = "file or folder of this host, from the folder of the spec file"},
+	{.path = "file_sync[].to", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 1, .max = 4095, .example = "/srv/www", .pattern = "^/", .required = true,
+		.absent = "an error: every file_sync needs one", .help = "where it goes in the guest"},
+	{.path = "file_sync[].owner", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 1, .max = 128, .example = "\"33:33\"", .absent = "0:0",
+		.help = "owner there: USER[:GROUP]"},
+	{.path = "file_sync[].mode", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 3, .max = 4, .example = "\"0644\"", .pattern = "^[0-7]{3,4}$",
+		.absent = "the mode here", .help = "permissions there, in octal digits"},
+	{.path = "file_sync[].exclude[]", .type = FIELD_STRING, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .min = 1, .max = 4095, .example = "\"*.tmp\"",
+		.absent = "everything goes", .help = "names that stay here, as in .gitignore"},
+	{.path = "file_sync[].delete", .type = FIELD_BOOL, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.dflt = "false", .absent = "false",
+		.help = "whether files there that are not here are removed"},
+	{.path = "file_sync[].on_change.exec[]", .type = FIELD_STRING, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .min = 0, .max = 4095, .example = "nginx",
+		.absent = "nothing is run", .help = "program to run in the guest after a change, no shell"},
+	{.path = "depends_on.*", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.choices = conditions, .example = "ready", .absent = "ready",
+		.help = "how far the other VM has to be"},
+	{.path = "ready.tcp", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
+		.max = 65535, .example = "5432", .absent = "its agent answers",
+		.help = "port of the guest that has to accept a connection"},
+	{.path = "ready.http", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 1, .max = 2000, .pattern = "^/", .example = "/healthz",
+		.absent = "its agent answers", .help = "path that has to answer with a status of 200 to 399"},
+	{.path = "ready.port", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
+		.max = 65535, .dflt = "80", .absent = "80", .help = "port of the guest for http"},
+	{.path = "ready.exec[]", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 0, .max = 4095, .example = "pg_isready", .absent = "its agent answers",
+		.help = "program in the guest that has to end with 0, no shell"},
+	{.path = "ready.interval", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 100, .max = HOUR, .dflt = "2s", .absent = "2s", .help = "how often it is asked"},
+	{.path = "ready.timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = SECOND, .max = 24 * HOUR, .dflt = "90s", .absent = "ready_timeout",
+		.help = "how long apply waits for it"},
+	{.path = "limits.cpu", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
+		.max = 3200, .example = "150", .absent = ABSENT_NO_LIMIT,
+		.help = "processor time of the whole VM, in percent of one processor"},
+	{.path = "limits.memory", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 32 * MIB, .max = 2 * TIB, .step = MIB, .example = "2GiB",
+		.absent = "memory and what the VMM needs", .help = "memory of this host that the VM may take"},
+	{.path = "limits.disk_read", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 64 * KIB, .max = TIB, .example = "100MiB", .absent = ABSENT_NO_LIMIT,
+		.help = "bytes a second that it reads from its disks"},
+	{.path = "limits.disk_write", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 64 * KIB, .max = TIB, .example = "100MiB", .absent = ABSENT_NO_LIMIT,
+		.help = "bytes a second that it writes to its disks"},
+	{.path = "limits.disk_iops", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 10, .max = 10000000, .example = "1000", .absent = ABSENT_NO_LIMIT,
+		.help = "operations a second on its disks"},
+	{.path = "limits.net_in", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 8 * KIB, .max = TIB, .example = "10MiB", .absent = ABSENT_NO_LIMIT,
+		.help = "bytes a second that it receives"},
+	{.path = "limits.net_out", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.min = 8 * KIB, .max = TIB, .example = "10MiB", .absent = ABSENT_NO_LIMIT,
+		.help = "bytes a second that it sends"},
+	{.path = "update.strategy", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.choices = strategies, .dflt = "in_place", .absent = "in_place",
+		.help = "how a VM that is replaced gives way to the new one"},
+	{.path = "update.max_unavailable", .type = FIELD_U32, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .min = 1, .max = 1000, .dflt = "1", .absent = "1",
+		.help = "how many replicas may be down at once while they are updated"},
+};
+
+#define TABLE(rows) .fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0])
+
+static const struct noun later_image = {.key = "images", .singular = "image", .kind = KIND_IMAGE,
+	.help = "an image", TABLE(image_rows)};
+static const struct noun later_kernel = {.key = "kernels", .singular = "kernel",
+	.kind = KIND_KERNEL, .help = "a kernel", TABLE(kernel_rows)};
+static const struct noun later_network = {.key = "networks", .singular = "network", .kind = KIND_N,
+	.help = "a network of VMs on this host", TABLE(network_rows)};
+static const struct noun later_volume = {.key = "volumes", .singular = "volume", .kind = KIND_N,
+	.help = "a disk that belongs to no single VM", TABLE(volume_rows)};
+static const struct noun later_vm = {.key = "vms", .singular = "vm", .kind = KIND_VM,
+	.help = "a VM", TABLE(vm_rows)};
+
+const struct noun *const later_nouns[] = {&later_image, &later_kernel, &later_network,
+	&later_volume, &later_vm};
+const size_t later_count = sizeof(later_nouns) / sizeof(later_nouns[0]);
+
+bool later_is(const struct noun *noun)
+{
+	return noun && later_find(noun->key) == noun;
+}
+
+const struct noun *later_find(const char *key)
+{
+	for (size_t i = 0; i < later_count; i++)
+		if (!strcmp(later_nouns[i]->key, key))
+			return later_nouns[i];
+	return NULL;
+}
