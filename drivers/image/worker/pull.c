@@ -3,7 +3,7 @@
 
 #include "drivers/image/worker/flatten.h"
 #include "drivers/image/worker/limits.h"
-#include "drivers/image/worker/source.h"
+#include "drivers/image/worker/origin.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int finish(struct source *s, int rc, struct err *e)
+static int finish(struct origin *s, int rc, struct err *e)
 {
-	source_close(s);
+	origin_close(s);
 	if (rc < 0 && s->name && e && !strstr(e->msg, s->name))
 		err_wrap(e, "image %s", s->name);
 	return rc;
@@ -23,12 +23,12 @@ static int finish(struct source *s, int rc, struct err *e)
 int pull_resolve(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct source s = SOURCE_INIT(&a);
+	struct origin s = SOURCE_INIT(&a);
 	const char *id;
 
-	if (source_open(&s, request, e) < 0 || source_resolve(&s, &id, e) < 0)
+	if (origin_open(&s, request, e) < 0 || origin_resolve(&s, &id, e) < 0)
 		return finish(&s, -1, e);
-	*result = json_pack("{s:s, s:s}", "id", id, "ref", source_text(&s));
+	*result = json_pack("{s:s, s:s}", "id", id, "ref", origin_text(&s));
 	return finish(&s, 0, e);
 }
 
@@ -64,7 +64,7 @@ static int is_published(const struct flatten_job *job, uint64_t *size, struct er
 	return 1;
 }
 
-static int pull(struct source *s, const json_t *rq, struct flatten_job *job, uint64_t *size,
+static int pull(struct origin *s, const json_t *rq, struct flatten_job *job, uint64_t *size,
 	struct err *e)
 {
 	int rc;
@@ -73,24 +73,24 @@ static int pull(struct source *s, const json_t *rq, struct flatten_job *job, uin
 		return err_set(e, ERR_LIMIT, "size is more than %llu GiB", LIMIT_IMAGE_SIZE >> 30);
 	if (!ref_is_digest(job->id))
 		return err_set(e, ERR_USAGE, "id is missing or not a digest");
-	if (source_load(s, job->id, json_str(rq, "cache_dir", NULL), e) < 0 ||
+	if (origin_load(s, job->id, json_str(rq, "cache_dir", NULL), e) < 0 ||
 		open_target(s->arena, rq, job, e) < 0)
 		return -1;
 	rc = is_published(job, size, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	return source_start(s, e) < 0 ? -1 : flatten_run(job, size, e);
+	return origin_start(s, e) < 0 ? -1 : flatten_run(job, size, e);
 }
 
 int pull_run(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct source s = SOURCE_INIT(&a);
+	struct origin s = SOURCE_INIT(&a);
 	struct flatten_job job = {.manifest = &s.manifest, .id = json_str(request, "id", NULL),
 		.size = (uint64_t)json_int(request, "size", 0), .dir_fd = -1, .name = "",
-		.blob = source_layer, .arg = &s};
+		.blob = origin_layer, .arg = &s};
 	uint64_t size = 0;
-	int rc = source_open(&s, request, e);
+	int rc = origin_open(&s, request, e);
 
 	if (!rc)
 		rc = pull(&s, request, &job, &size, e);
