@@ -75,7 +75,7 @@ static int check_spec(struct cli *c, const struct file *files, const char *const
 		result = spec_read(&c->arena, &input, paths, n, &spec, &diags, e);
 	}
 	if (result < 0)
-		print_diags(c, &diags);
+		print_diags(&diags);
 	if (result < 0 && e->kind == ERR_SPEC)
 		err_hint(e, "nothing was formatted; a spec of several files is formatted with all of "
 			    "them");
