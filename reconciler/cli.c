@@ -1,6 +1,7 @@
 /* cli.c - the command line: tables of commands and options, and the loop over them. */
 #include "reconciler/cli.h"
 
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "schema/base/log.h"
 #include "schema/field.h"
@@ -23,7 +24,7 @@ const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd
 
 #define AT(member) offsetof(struct cli, member)
 
-static const char *const outputs[] = {"table", "json", "jsonl", NULL};
+static const char *const outputs[] = {"table", "json", "jsonl", "wide", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -38,12 +39,12 @@ const struct opt options[] = {
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete image explain recover gc version ",
-		"table (default) or json; events: also jsonl", outputs},
+		"table (default) or json; events: also jsonl; status: also wide", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
-	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply ",
+	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply gc ",
 		"also make changes that throw data away", NULL},
 	{"max-delete", 0, OPT_STRING, AT(max_delete), "N|P%", " apply ",
 		"refuse to delete more VMs than this (default: half, if more than 3)", NULL},
@@ -53,7 +54,7 @@ const struct opt options[] = {
 		"ask registries again what a tag means now", NULL},
 	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan drift ",
 		"exit 2 when something would change, or has drifted", NULL},
-	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift ",
+	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift status ",
 		"whose objects these are (default: path of the first file)", NULL},
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
 	{"env", 'e', OPT_LIST, AT(env), "NAME[=VALUE]", " exec ",
@@ -70,6 +71,8 @@ const struct opt options[] = {
 	{"since", 0, OPT_STRING, AT(since), "TIME", " events ",
 		"only what came after: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
 	{"after", 0, OPT_NUMBER, AT(after), "SEQ", " events ", "only what came after that event", NULL},
+	{"pass", 0, OPT_STRING, AT(pass), "ID", " events ",
+		"only of that pass, whose id errors name", NULL},
 	{"ignore", 0, OPT_LIST, AT(ignore), "WHAT", " drift ",
 		"leave out running, disk, content or one object such as vm/web", NULL},
 	{"console", 0, OPT_FLAG, AT(console), NULL, " logs ",
@@ -427,9 +430,21 @@ static int run(struct cli *c, struct err *e)
 		cli_help(c, c->cmd, c->help ? stdout : stderr);
 		return c->help ? 0 : err_exit_code(ERR_USAGE);
 	}
-	if (c->output == OUTPUT_JSONL && !c->cmd->jsonl)
-		return err_set(e, ERR_USAGE, "%s does not know -o jsonl; see -o json", c->cmd->name);
+	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
+		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
+			outputs[c->output]);
 	return c->cmd->run(c, e);
+}
+
+/* The error goes where the result goes. A spec's mistakes are in the document already, and the error
+ * only counts them. */
+static int fail(struct cli *c, const struct err *e)
+{
+	if (c->output != OUTPUT_JSON)
+		print_err(c, e);
+	else if (e->kind != ERR_SPEC || !c->errors)
+		document_error(c, e, NULL, NULL);
+	return e->kind == ERR_CANCELLED && cli_cancel ? 128 + cli_cancel : err_exit_code(e->kind);
 }
 
 /* A result that could not be written is not a result. A reader that went away is fine. */
@@ -441,6 +456,20 @@ static int flush_result(int code)
 		return code;
 	fprintf(stderr, "reconcile: cannot write the result: %s\n", strerror(errno));
 	return code ? code : 1;
+}
+
+/* For an error that came before the option was read. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		const char *next = i + 1 < argc ? argv[i + 1] : "";
+
+		if (!strcmp(argv[i], "-ojson") || !strcmp(argv[i], "--output=json"))
+			return true;
+		if ((!strcmp(argv[i], "-o") || !strcmp(argv[i], "--output")) && !strcmp(next, "json"))
+			return true;
+	}
+	return false;
 }
 
 int cli_main(int argc, char **argv)
@@ -460,15 +489,18 @@ int cli_main(int argc, char **argv)
 	fill_standard_fds();
 	catch_signals();
 	code = parse(&c, argc, argv, &err);
-	if (code == 0)
+	if (code == 0) {
 		code = run(&c, &err);
-	else
+	} else {
 		set_up(&c);
-	if (code < 0) {
-		print_err(&c, &err);
-		code = err.kind == ERR_CANCELLED && cli_cancel ? 128 + cli_cancel
-							       : err_exit_code(err.kind);
+		if (wants_json(argc, argv))
+			c.output = OUTPUT_JSON;
 	}
+	if (code < 0)
+		code = fail(&c, &err);
+	if (c.output == OUTPUT_JSON)
+		document_print(&c, code);
+	document_drop(&c);
 	code = flush_result(code);
 	arena_free(&c.arena);
 	return code;

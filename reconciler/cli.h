@@ -13,12 +13,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL };
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_WIDE };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct cmd;
+struct json_t; /* of jansson */
 
 #define CLI_OPTIONS_MAX 64
 
@@ -44,11 +45,13 @@ struct cli {
 	const char *user, *workdir;
 	const char *since, *at;     /* a moment, or a span before now */
 	uint64_t after;             /* seq of an event */
+	const char *pass;           /* id of a pass */
 	VEC(const char *) ignore;   /* drift that is not to be shown */
 	VEC(const char *) env;
 	bool effective, write, check;
 
 	const char *program;        /* argv[0], for usage lines */
+	struct json_t *document, *errors, *warnings; /* of document.h; NULL: nothing yet */
 	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
 };
 
@@ -57,7 +60,7 @@ struct cmd {
 	const char *args;    /* usage: "[FILE...]" */
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
-	bool jsonl;          /* knows -o jsonl */
+	bool jsonl, wide;    /* knows -o jsonl, -o wide */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 

@@ -44,21 +44,22 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int check_named(const struct pass *p, struct err *e)
+static int check_named(struct cli *c, const struct pass *p, struct err *e)
 {
+	const char *near;
+
 	for (size_t i = 0; i < p->n_only; i++)
-		if (!views_find(&p->views, KIND_VM, p->only[i] + 3))
-			return err_set(e, ERR_FAILED, "there is no VM \"%s\"; nothing was done",
-				p->only[i] + 3);
+		if (!views_find(&p->views, KIND_VM, p->only[i] + 3)) {
+			session_no_vm(p, p->only[i] + 3, e);
+			return err_wrap(e, "nothing was done");
+		}
 	if (p->views.n || p->n_only || !p->source)
 		return 0;
 	/* Deleting what is not there is done; but a VM's name is no file, and neither is a mistake. */
 	if (strchr(p->source, '/') && access(p->source, F_OK) < 0) {
+		near = session_near_vm(&c->arena, p, base_name(p->source));
 		err_set(e, ERR_NOINPUT, "%s: no such file, and nothing is recorded for it", p->source);
-		vec_each(r, &p->records)
-			if (r->kind == KIND_VM && !strcmp(r->name, base_name(p->source)))
-				err_hint(e, "did you mean vm/%s?", r->name);
-		return -1;
+		return near ? err_hint(e, "did you mean vm/%s?", near) : -1;
 	}
 	fprintf(stderr, "reconcile: nothing is recorded for source %s\n", p->source);
 	return 0;
@@ -73,7 +74,7 @@ static int run(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = pass_look(&p, e);
 	if (rc == 0)
-		rc = check_named(&p, e);
+		rc = check_named(c, &p, e);
 	if (rc == 0)
 		rc = c->dry_run ? session_show(c, &p) : session_act(c, &p, e);
 	pass_close(&p);

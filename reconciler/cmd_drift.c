@@ -3,6 +3,7 @@
 #include "reconciler/session.h"
 
 #include "reconciler/engine/drift.h"
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "schema/base/clock.h"
 
@@ -60,7 +61,6 @@ static json_t *drift_json(struct arena *a, const struct view *v)
 static size_t show(struct cli *c, const struct pass *p)
 {
 	const char **cells = arena_array(&c->arena, (p->views.n + 1) * 4, sizeof(*cells)), **row = cells;
-	_cleanup_json_ json_t *j = NULL;
 	json_t *list = json_array();
 	size_t n = 0;
 
@@ -78,13 +78,13 @@ static size_t show(struct cli *c, const struct pass *p)
 		*row++ = print_safe(&c->arena, drift_text(v));
 		*row++ = print_safe(&c->arena, rule_text(&c->arena, v));
 	}
-	j = json_pack("{s:i, s:I, s:o}", "version", 1, "drifted", (json_int_t)n, "objects", list);
 	if (c->output == OUTPUT_JSON)
-		print_json(j);
+		document_set(c, json_pack("{s:I, s:O}", "drifted", (json_int_t)n, "objects", list));
 	else if (n)
 		print_table(cells, n, 4, false, stdout);
 	else
 		printf("No drift: %zu object%s looked at.\n", p->views.n, p->views.n == 1 ? "" : "s");
+	json_decref(list);
 	return n;
 }
 

@@ -1,10 +1,12 @@
 /* cmd_events.c - history as it was written, from any point on, and further as it grows. */
 #include "reconciler/past.h"
 
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "schema/base/clock.h"
 #include "schema/moment.h"
 
+#include <string.h>
 #include <time.h>
 
 #define BATCH 1000
@@ -36,6 +38,8 @@ static int show_batch(struct cli *c, struct store *s, struct event_query *q, jso
 		return -1;
 	vec_each(ev, &events) {
 		q->after = ev->seq;
+		if (c->pass && strcmp(c->pass, ev->pass))
+			continue;
 		if (c->output == OUTPUT_JSON)
 			json_array_append_new(all, past_json(&a, ev));
 		else if (c->output == OUTPUT_JSONL)
@@ -100,7 +104,7 @@ static int run(struct cli *c, struct err *e)
 	if (show_all(c, &q, all, e) < 0)
 		return -1;
 	if (c->output == OUTPUT_JSON)
-		print_json(all);
+		document_set(c, json_pack("{s:O}", "events", all));
 	return 0;
 }
 
@@ -112,6 +116,7 @@ const struct cmd cmd_events = {
 		"Each event has a number that only grows; --after goes on behind one.\n\n"
 		"  reconcile events --since 24h\n"
 		"  reconcile events vm/web -o json\n"
+		"  reconcile events --pass 19a2b3c4d5e-4d2\n"
 		"  reconcile events -o jsonl --follow --after 1742",
 	.jsonl = true,
 	.run = run,

@@ -1,4 +1,5 @@
 /* cmd_explain.c - what a field means, and where the values of an object come from. */
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "reconciler/session.h"
 #include "schema/explain.h"
@@ -28,23 +29,19 @@ static void print_rows(struct cli *c, const struct explain_rows *rows)
 	print_table(cells.v, cells.n / 3, 3, c->colored_out, stdout);
 }
 
-static void print_rows_json(const char *address, const struct explain_rows *rows)
+static json_t *rows_json(const char *address, const struct explain_rows *rows)
 {
 	json_t *list = json_array();
-	_cleanup_json_ json_t *j = NULL;
 
 	vec_each(r, rows) {
 		json_t *row = json_pack("{s:s, s:s?, s:s}", "path", r->path, "value", r->value,
 			"origin", r->origin);
 
 		if (r->pos.line)
-			json_object_set_new(row, "at",
-				json_pack("{s:s, s:i, s:i}", "file", r->pos.file ? r->pos.file : "",
-					"line", (int)r->pos.line, "col", (int)r->pos.col));
+			json_object_set_new(row, "at", document_pos(&r->pos));
 		json_array_append_new(list, row);
 	}
-	j = json_pack("{s:s, s:o}", "object", address, "fields", list);
-	print_json(j);
+	return json_pack("{s:s, s:o}", "object", address, "fields", list);
 }
 
 static int effective(struct cli *c, struct err *e)
@@ -66,13 +63,13 @@ static int effective(struct cli *c, struct err *e)
 	if (cli_files(c, &files, &n, e) < 0)
 		return -1;
 	result = spec_read(&c->arena, &in, files, n, &spec, &diags, e);
-	print_diags(c, &diags);
+	session_diags(c, &diags);
 	if (result < 0)
 		return -1;
 	if (explain_effective(&c->arena, spec, address, &rows, e) < 0)
 		return -1;
 	if (c->output == OUTPUT_JSON)
-		print_rows_json(address, &rows);
+		document_set(c, rows_json(address, &rows));
 	else
 		print_rows(c, &rows);
 	return 0;
@@ -90,13 +87,10 @@ static int run(struct cli *c, struct err *e)
 		return err_set(e, ERR_USAGE, "explain takes one field; files only with --effective");
 	if (explain_find(&c->arena, c->args.n ? c->args.v[0] : NULL, &topic, e) < 0)
 		return -1;
-	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = explain_json(&c->arena, &topic);
-
-		print_json(j);
-	} else {
+	if (c->output == OUTPUT_JSON)
+		document_set(c, explain_json(&c->arena, &topic));
+	else
 		fputs(explain_text(&c->arena, &topic), stdout);
-	}
 	return 0;
 }
 

@@ -86,7 +86,7 @@ static int check_files(struct cli *c, const struct file *files, size_t n, struct
 	}
 	if (!wrong)
 		return 0;
-	print_diags(c, &diags);
+	session_diags(c, &diags);
 	if (wrong > 1)
 		err_set(e, ERR_SPEC, "%zu files have errors", wrong);
 	return err_hint(e, "nothing was formatted");

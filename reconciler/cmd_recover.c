@@ -1,5 +1,5 @@
 /* cmd_recover.c - put saved state together again from what is still there. */
-#include "reconciler/print.h"
+#include "reconciler/document.h"
 
 #include "reconciler/engine/recover.h"
 
@@ -20,7 +20,10 @@ static void print_recovered(const struct pass *p, const struct recovered *r)
 
 static json_t *result_json(const struct pass *p, const struct recovered *r)
 {
-	json_t *rows = json_array(), *orphans = json_array();
+	json_t *rows = json_array(), *orphans = json_array(), *notes = json_array();
+
+	vec_each(note, &r->notes)
+		json_array_append_new(notes, json_lossy(*note));
 
 	vec_each(row, &r->rows)
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "kind", kind_name(row->kind),
@@ -28,8 +31,8 @@ static json_t *result_json(const struct pass *p, const struct recovered *r)
 	vec_each(o, &p->orphans)
 		json_array_append_new(orphans, json_pack("{s:s, s:s, s:s}", "kind",
 			kind_name(o->kind), "name", o->name, "what", o->what));
-	return json_pack("{s:o, s:o, s:s?}", "recovered", rows, "orphans", orphans, "set_aside",
-		r->set_aside);
+	return json_pack("{s:o, s:o, s:o, s:s?}", "recovered", rows, "orphans", orphans, "notes",
+		notes, "set_aside", r->set_aside);
 }
 
 static int run(struct cli *c, struct err *e)
@@ -45,13 +48,10 @@ static int run(struct cli *c, struct err *e)
 		rc = recover_run(&p, &r, e);
 	if (rc == 0)
 		rc = pass_scan(&p, e);
-	if (rc == 0 && c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = result_json(&p, &r);
-
-		print_json(j);
-	} else if (rc == 0) {
+	if (rc == 0 && c->output == OUTPUT_JSON)
+		document_set(c, result_json(&p, &r));
+	else if (rc == 0)
 		print_recovered(&p, &r);
-	}
 	pass_close(&p);
 	return rc;
 }

@@ -1,102 +1,16 @@
-/* cmd_status.c - what is recorded and what is really there. Never says more than was proved:
- * "running" is a live VMM of ours, "ready" is an agent that answered just now. */
+/* cmd_status.c - what is recorded and what is really there, as vmstate.h says it. */
+#include "reconciler/document.h"
 #include "reconciler/past.h"
 #include "reconciler/print.h"
+#include "reconciler/session.h"
+#include "reconciler/table.h"
+#include "reconciler/vmstate.h"
 
-#include "drivers/guest/agent.h"
-#include "reconciler/engine/drift.h"
 #include "schema/base/clock.h"
 #include "schema/field.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-#define READY_TIMEOUT_MS 1000
-
-struct vm_status {
-	const char *state, *ready, *note;
-};
-
-static const char *fact(const struct view *v, const char *key)
-{
-	const char *now = kvs_get(&v->observed.facts, key);
-
-	return now ? now : kvs_get(&v->record->facts, key);
-}
-
-static const char *ask_agent(const struct view *v)
-{
-	_cleanup_agent_ struct agent *agent = NULL;
-	struct err err = ERR_INIT;
-	const char *run = fact(v, "run");
-
-	if (!run)
-		return "no";
-	if (agent_reach(run, READY_TIMEOUT_MS, &cli_cancel, &agent, &err) < 0)
-		return err.kind == ERR_LOCKED ? "busy" : "no";
-	return agent_ping(agent, READY_TIMEOUT_MS, &err) == 0 ? "yes" : "no";
-}
-
-/* When it is tried again and what to do, after why it failed. */
-static const char *failed_note(struct arena *a, const struct record *r)
-{
-	char at[CLOCK_TEXT_MAX];
-
-	clock_text(r->retry_at_ms, at);
-	return arena_printf(a, "%s (attempt %u; watch mode tries again at %s, reconcile apply at once)",
-		r->reason ? r->reason : "the last change failed", r->attempts, at);
-}
-
-/* What the drift policy has to do with the state that is shown. */
-static const char *policy_note(struct arena *a, const struct view *v, const char *state,
-	const char *note)
-{
-	const struct drift_rule rule = drift_rule_of(NULL, v->record, clock_real_ms());
-	const char *why = rule.why ? arena_printf(a, ": %s", rule.why) : "";
-	const char *sep = note[0] ? "; " : "";
-
-	if (rule.policy != rule.written)
-		return arena_printf(a, "%s%sdrift.until %s has passed, drift is repaired", note, sep,
-			rule.until);
-	if (rule.policy == DRIFT_HOLD)
-		return arena_printf(a, "%s%sheld%s%s%s", note, sep, rule.until ? " until " : "",
-			rule.until ? rule.until : "", why);
-	if (rule.policy == DRIFT_REPORT && !strcmp(state, "dead"))
-		return arena_printf(a, "%s%sdrift, left so%s%s%s", note, sep, rule.until ? " until " : "",
-			rule.until ? rule.until : "", why);
-	return note;
-}
-
-static struct vm_status status_of(struct arena *a, const struct view *v)
-{
-	const struct record *r = v->record;
-	struct vm_status s = {.ready = "-", .note = r->reason ? r->reason : ""};
-	const char *wanted = kvs_get(&r->fields, "running");
-
-	if (v->observed.running) {
-		s.state = "running";
-		s.ready = ask_agent(v);
-		if (v->observed.reason)
-			s.note = v->observed.reason;
-	} else if (r->state == RECORD_FAILED) {
-		s.state = "failed";
-		s.note = failed_note(a, r);
-	} else if (wanted && !strcmp(wanted, "false")) {
-		s.state = "stopped";
-	} else if (v->observed.finished) {
-		s.state = "exited";
-		s.note = fact(v, "exit") ? fact(v, "exit") : "";
-	} else {
-		s.state = "dead";
-		s.note = v->observed.reason ? v->observed.reason
-			: fact(v, "exit")   ? fact(v, "exit")
-					    : "expected to run; see: reconcile plan";
-	}
-	if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
-		s.note = arena_printf(a, "%s; an earlier pass did not end, apply again",
-			record_state_name(r->state));
-	s.note = policy_note(a, v, s.state, s.note);
-	return s;
-}
 
 static const char *field_or_dash(const struct record *r, const char *key)
 {
@@ -105,88 +19,226 @@ static const char *field_or_dash(const struct record *r, const char *key)
 	return v ? v : "-";
 }
 
-#define COLUMNS 8
-
-static void vm_row(struct arena *a, const struct view *v, const char **row)
+static const char *fact_or_dash(const struct view *v, const char *key)
 {
-	struct vm_status s = status_of(a, v);
+	return vmstate_fact(v, key) ? vmstate_fact(v, key) : "-";
+}
+
+/* ---- tables --------------------------------------------------------------------------------- */
+
+enum { NAME, STATE, READY, VCPUS, MEMORY, CID, SINCE, IMAGE, KERNEL, PID, SOURCE, NOTE, COLUMNS };
+
+/* Columns that only -o wide shows. */
+static bool is_wide(size_t column)
+{
+	return column >= IMAGE && column <= SOURCE;
+}
+
+static void add_row(struct cli *c, struct table *t, const char *const *cells)
+{
+	const char *row[COLUMNS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (c->output == OUTPUT_WIDE || !is_wide(i))
+			row[n++] = cells[i];
+	t->columns = n;
+	t->cut = n - 1;
+	table_row(&c->arena, t, row);
+}
+
+/* The field is its disk's. */
+static const char *image_of(const struct pass *p, const struct record *vm)
+{
+	const struct view *disk = views_find(&p->views, KIND_DISK, vm->name);
+
+	return disk ? kvs_get(&disk->record->fields, "image") : NULL;
+}
+
+static void vm_row(struct cli *c, const struct pass *p, struct table *t, const struct view *v)
+{
+	const struct record *r = v->record;
+	const char *image = image_of(p, r);
+	struct arena *a = &c->arena;
+	struct vmstate s;
 	char age[CLOCK_TEXT_MAX];
 
-	clock_span(clock_real_ms() - v->record->changed_at_ms, age);
-	row[0] = v->record->name;
-	row[1] = s.state;
-	row[2] = s.ready;
-	row[3] = field_or_dash(v->record, "vcpus");
-	row[4] = field_or_dash(v->record, "memory");
-	row[5] = fact(v, "cid") ? fact(v, "cid") : "-";
-	row[6] = arena_dup(a, age);
-	row[7] = print_safe(a, s.note);
+	vmstate_find(a, v, &cli_cancel, &s);
+	clock_span(clock_real_ms() - s.since_ms, age);
+	add_row(c, t, (const char *[COLUMNS]){r->name, s.state, s.ready, field_or_dash(r, "vcpus"),
+		field_or_dash(r, "memory"), fact_or_dash(v, "cid"), s.ended ? arena_printf(a, "%s ago", age)
+		: arena_dup(a, age), image ? image : "-", field_or_dash(r, "kernel"),
+		v->observed.running ? fact_or_dash(v, "pid") : "-", print_safe(a, r->source),
+		print_safe(a, s.note)});
 }
 
-static void print_vms(struct cli *c, const struct pass *p)
+static size_t print_vms(struct cli *c, const struct pass *p)
 {
 	static const char *const head[COLUMNS] = {"NAME", "STATE", "READY", "VCPUS", "MEMORY", "CID",
-		"SINCE", "NOTE"};
-	const char **cells = arena_array(&c->arena, (p->views.n + 1) * COLUMNS, sizeof(*cells));
-	size_t rows = 1;
+		"SINCE", "IMAGE", "KERNEL", "PID", "SOURCE", "NOTE"};
+	struct table t = {.head = true, .bold = c->colored_out};
+	size_t n = 0;
 
-	memcpy(cells, head, sizeof(head));
+	add_row(c, &t, head);
 	vec_each(v, &p->views)
-		if (v->record->kind == KIND_VM)
-			vm_row(&c->arena, v, cells + rows++ * COLUMNS);
-	if (rows == 1)
-		puts("No VMs.");
-	else
-		print_table(cells, rows, COLUMNS, c->colored_out, stdout);
+		if (v->record->kind == KIND_VM) {
+			vm_row(c, p, &t, v);
+			n++;
+		}
+	if (n)
+		table_print(&t, 0, stdout);
+	return n;
 }
+
+/* Images, kernels and disks: made, or what is wrong with them. */
+static const char *state_of(const struct view *v)
+{
+	if (v->record->state != RECORD_MADE)
+		return record_state_name(v->record->state);
+	return v->observed.seen == SEEN_SAME ? "made" : v->observed.seen == SEEN_ABSENT ? "missing"
+										       : "drifted";
+}
+
+static const char *origin_of(struct arena *a, const struct view *v)
+{
+	const char *ref = vmstate_fact(v, "ref");
+
+	if (v->record->kind == KIND_DISK)
+		return arena_printf(a, "%s of the image", fact_or_dash(v, "backend"));
+	if (!ref)
+		ref = field_or_dash(v->record, "file");
+	return print_safe(a, print_path(a, ref));
+}
+
+/* What the VMs are made of. */
+static void print_parts(struct cli *c, const struct pass *p, bool gap)
+{
+	struct table t = {.columns = 5, .cut = 4, .head = true, .bold = c->colored_out};
+	struct arena *a = &c->arena;
+	size_t n = 0;
+
+	table_row(a, &t, (const char *[]){"OBJECT", "STATE", "SIZE", "FROM", "NOTE"});
+	vec_each(v, &p->views) {
+		const struct record *r = v->record;
+		uint64_t size = kvs_u64(&r->facts, r->kind == KIND_KERNEL ? "kernel_size" : "size", 0);
+
+		if (r->kind == KIND_VM)
+			continue;
+		table_row(a, &t, (const char *[]){document_object(a, r->kind, r->name), state_of(v),
+			size ? print_size(a, size) : "-",
+			origin_of(a, v), print_safe(a, v->observed.reason ? v->observed.reason
+				: r->reason ? r->reason : "")});
+		n++;
+	}
+	if (n && gap)
+		putchar('\n');
+	if (n)
+		table_print(&t, 0, stdout);
+}
+
+static void print_all(struct cli *c, const struct pass *p)
+{
+	const size_t n = print_vms(c, p);
+
+	fflush(stdout);
+	if (!n)
+		fprintf(stderr, p->source ? "No VMs of source %s.\n" : "No VMs.\n", p->source);
+	if (c->output == OUTPUT_WIDE || p->source)
+		print_parts(c, p, n);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+/* What drivers promise about an object (drivers/driver.h) and a person can use; the rest is their own. */
+static const char *const public_facts[KIND_N][6] = {
+	[KIND_IMAGE] = {"id", "ref", "file", "size"},
+	[KIND_KERNEL] = {"id", "file", "initrd"},
+	[KIND_DISK] = {"id", "file", "size", "backend"},
+	[KIND_VM] = {"id", "cid", "run", "accel"},
+};
 
 static json_t *facts_json(const struct view *v)
 {
 	json_t *j = json_object();
 
-	kvs_each(f, &v->record->facts)
-		if (strcmp(f->key, "config") && strcmp(f->key, "old"))
-			json_object_set_new(j, f->key, json_lossy(f->value));
-	kvs_each(f, &v->observed.facts)
-		json_object_set_new(j, f->key, json_lossy(f->value));
+	for (const char *const *key = public_facts[v->record->kind]; *key; key++)
+		if (vmstate_fact(v, *key))
+			json_object_set_new(j, *key, json_lossy(vmstate_fact(v, *key)));
 	return j;
 }
 
-static json_t *view_json(struct arena *a, const struct view *v)
+static json_t *number(const char *text)
+{
+	return text ? json_integer((json_int_t)strtoll(text, NULL, 10)) : json_null();
+}
+
+static json_t *bytes(const char *size)
+{
+	uint64_t n;
+
+	return size && size_parse(size, &n, NULL) == 0 ? json_integer((json_int_t)n) : json_null();
+}
+
+static json_t *when(struct arena *a, bool known, int64_t ms)
+{
+	return known && ms ? json_string(past_time(a, ms)) : json_null();
+}
+
+static json_t *ended_json(struct arena *a, const struct vmstate *s)
+{
+	if (!s->ended)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "at", when(a, true, s->since_ms), "how", json_lossy(s->how),
+		"exit_code", s->exit_code < 0 ? json_null() : json_integer(s->exit_code));
+}
+
+static void add_vm(struct arena *a, const struct pass *p, const struct view *v, json_t *j)
+{
+	const struct record *r = v->record;
+	const char *memory = kvs_get(&r->fields, "memory");
+	const int restarts = vmstate_restarts(a, p->store, r->name);
+	struct vmstate s;
+	json_t *more;
+
+	vmstate_find(a, v, &cli_cancel, &s);
+	more = json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+		s.state, "ready", !strcmp(s.ready, "yes"), "note", json_lossy(s.note), "since",
+		when(a, true, s.since_ms), "ended", ended_json(a, &s), "restarts",
+		restarts < 0 ? json_null() : json_integer(restarts), "vcpus",
+		number(kvs_get(&r->fields, "vcpus")), "memory", json_lossy(memory), "memory_bytes",
+		bytes(memory), "image", json_lossy(image_of(p, r)), "kernel",
+		json_lossy(kvs_get(&r->fields, "kernel")), "pid",
+		number(v->observed.running ? vmstate_fact(v, "pid") : NULL), "attempts",
+		json_integer(r->attempts), "retry_at", when(a, r->state == RECORD_FAILED, r->retry_at_ms));
+	json_object_update(j, more);
+	json_decref(more);
+}
+
+static json_t *view_json(struct arena *a, const struct pass *p, const struct view *v)
 {
 	static const char *const seen[] = {"absent", "same", "drifted", "foreign"};
 	const struct record *r = v->record;
-	json_t *j = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "object",
-		arena_printf(a, "%s/%s", kind_name(r->kind), r->name), "name", r->name, "source",
-		json_lossy(r->source), "record", record_state_name(r->state), "seen", seen[v->observed.seen],
-		"reason", json_lossy(r->reason), "facts", facts_json(v));
+	json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o}", "object",
+		document_object(a, r->kind, r->name), "kind", kind_name(r->kind), "name", r->name,
+		"source", json_lossy(r->source), "was", json_lossy(r->where), "record",
+		record_state_name(r->state), "seen", seen[v->observed.seen], "reason",
+		json_lossy(r->reason), "generation", (int)r->generation, "facts", facts_json(v));
 
-	if (r->kind == KIND_VM) {
-		struct vm_status s = status_of(a, v);
-
-		json_object_set_new(j, "state", json_string(s.state));
-		json_object_set_new(j, "ready", json_boolean(!strcmp(s.ready, "yes")));
-		json_object_set_new(j, "note", json_lossy(s.note));
-		json_object_set_new(j, "attempts", json_integer((json_int_t)r->attempts));
-		json_object_set_new(j, "retry_at_ms", json_integer((json_int_t)r->retry_at_ms));
-		if (v->observed.running && fact(v, "pid"))
-			json_object_set_new(j, "pid",
-				json_integer((json_int_t)strtoll(fact(v, "pid"), NULL, 10)));
-	}
+	if (r->kind == KIND_VM)
+		add_vm(a, p, v, j);
 	return j;
 }
 
-static void print_all_json(struct cli *c, const struct pass *p)
+static void set_document(struct cli *c, const struct pass *p)
 {
-	_cleanup_json_ json_t *j = NULL;
 	json_t *list = json_array();
 
 	vec_each(v, &p->views)
-		json_array_append_new(list, view_json(&c->arena, v));
-	j = json_pack("{s:i, s:s, s:o}", "version", 1, "instance", p->home.host.instance, "objects",
-		list);
-	print_json(j);
+		json_array_append_new(list, view_json(&c->arena, p, v));
+	document_set(c, json_pack("{s:s, s:o}", "instance", p->home.host.instance, "objects", list));
 }
+
+/* ---- the command ---------------------------------------------------------------------------- */
 
 static int select_vms(struct cli *c, struct pass *p, struct err *e)
 {
@@ -203,23 +255,23 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 		return -1;
 	for (size_t i = 0; i < only.n; i++)
 		if (!views_find(&p->views, KIND_VM, only.v[i] + 3))
-			return err_set(e, ERR_FAILED, "there is no VM \"%s\"", only.v[i] + 3);
+			return session_no_vm(p, only.v[i] + 3, e);
 	return 0;
 }
 
 static int run(struct cli *c, struct err *e)
 {
-	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
+		.source = c->source};
 	int rc;
 
 	if (c->at)
 		return past_status(c, e);
 	rc = select_vms(c, &p, e);
-
 	if (rc == 0 && c->output == OUTPUT_JSON)
-		print_all_json(c, &p);
+		set_document(c, &p);
 	else if (rc == 0)
-		print_vms(c, &p);
+		print_all(c, &p);
 	pass_close(&p);
 	return rc;
 }
@@ -229,9 +281,13 @@ const struct cmd cmd_status = {
 	.args = "[VM...]",
 	.caption = "show VMs: running, ready, and if not, why",
 	.help = "Shows each VM as it is now. STATE running means that its VMM is alive, READY yes that the\n"
-		"agent in the guest answered just now.\n\n"
+		"agent in the guest answered just now. SINCE is how long it is so; of a VM that ended, how\n"
+		"long ago. With --source, and with -o wide, what the VMs are made of is shown too: images,\n"
+		"kernels and disks.\n\n"
 		"  reconcile status\n"
+		"  reconcile status --source web -o wide\n"
 		"  reconcile status -o json web\n"
 		"  reconcile status --at '2026-11-21 03:00'     as it was then, out of history",
+	.wide = true,
 	.run = run,
 };

@@ -1,44 +1,29 @@
 /* cmd_validate.c - read a spec and say what is wrong with it. Touches nothing. */
-#include "reconciler/print.h"
+#include "reconciler/document.h"
 #include "reconciler/session.h"
 
-static int print_result(struct cli *c, const char *first, const struct spec *spec,
-	const struct diags *diags, const struct err *err)
+static void print_valid(const char *first, const struct spec *spec)
 {
-	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = json_pack("{s:b, s:o, s:i}", "valid", spec != NULL,
-			"diagnostics", print_diags_json(diags), "exit_code",
-			spec ? 0 : err_exit_code(err->kind));
-		print_json(j);
-	} else if (spec && !c->quiet) {
-		printf("%s: valid: %zu image%s, %zu kernel%s, %zu VM%s\n", first, spec->images.n,
-			spec->images.n == 1 ? "" : "s", spec->kernels.n, spec->kernels.n == 1 ? "" : "s",
-			spec->vms.n, spec->vms.n == 1 ? "" : "s");
-	}
-	return spec ? 0 : err_exit_code(err->kind);
+	printf("%s: valid: %zu image%s, %zu kernel%s, %zu VM%s\n", first, spec->images.n,
+		spec->images.n == 1 ? "" : "s", spec->kernels.n, spec->kernels.n == 1 ? "" : "s",
+		spec->vms.n, spec->vms.n == 1 ? "" : "s");
 }
 
 static int run(struct cli *c, struct err *e)
 {
-	const struct spec_input in = session_input(c);
 	const char *const *files;
-	struct diags diags = {0};
 	struct spec *spec = NULL;
 	size_t n;
+	int rc;
 
 	if (cli_files(c, &files, &n, e) < 0)
 		return -1;
-	if (spec_read(&c->arena, &in, files, n, &spec, &diags, e) < 0) {
-		spec = NULL;
-		if (c->output == OUTPUT_TABLE || e->kind != ERR_SPEC) {
-			print_diags(c, &diags);
-			return -1;
-		}
-		return print_result(c, files[0], NULL, &diags, e);
-	}
-	if (c->output == OUTPUT_TABLE)
-		print_diags(c, &diags);
-	return print_result(c, files[0], spec, &diags, e);
+	rc = session_spec(c, files, n, &spec, e);
+	if (c->output == OUTPUT_JSON)
+		document_set(c, json_pack("{s:b}", "valid", rc == 0));
+	else if (rc == 0 && !c->quiet)
+		print_valid(files[0], spec);
+	return rc;
 }
 
 const struct cmd cmd_validate = {

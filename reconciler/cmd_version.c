@@ -1,5 +1,5 @@
 /* cmd_version.c - which program this is. */
-#include "reconciler/print.h"
+#include "reconciler/document.h"
 
 #ifndef RC_COMMIT
 #define RC_COMMIT "" /* built outside of a git tree */
@@ -9,10 +9,8 @@ static int run(struct cli *c, struct err *e)
 {
 	(void)e;
 	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = json_pack("{s:s, s:s}", "version", RC_VERSION, "commit",
-			RC_COMMIT);
-
-		print_json(j);
+		document_set(c, json_pack("{s:s, s:s?}", "version", RC_VERSION, "commit",
+			RC_COMMIT[0] ? RC_COMMIT : NULL));
 	} else {
 		printf("reconcile %s (%s)\n", RC_VERSION,
 			RC_COMMIT[0] ? RC_COMMIT : "built outside of a git tree, commit not known");

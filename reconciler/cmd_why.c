@@ -3,6 +3,7 @@
 #include "reconciler/past.h"
 
 #include "reconciler/engine/history.h"
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "schema/base/clock.h"
 
@@ -116,7 +117,6 @@ static void print_chain(struct cli *c, const struct chain *ch)
 
 static void print_chain_json(struct cli *c, const struct chain *ch)
 {
-	_cleanup_json_ json_t *j = NULL;
 	json_t *list = json_array(), *row = json_null();
 	const struct record *r = ch->row;
 
@@ -126,10 +126,9 @@ static void print_chain_json(struct cli *c, const struct chain *ch)
 		row = json_pack("{s:s, s:s, s:s?, s:i, s:I}", "state", history_state(r), "since",
 			past_time(&c->arena, r->changed_at_ms), "reason", r->reason, "attempts",
 			(int)r->attempts, "retry_at_ms", (json_int_t)r->retry_at_ms);
-	j = json_pack("{s:i, s:s, s:s, s:o, s:o}", "version", 1, "object",
+	document_set(c, json_pack("{s:s, s:s, s:o, s:o}", "object",
 		arena_printf(&c->arena, "%s/%s", kind_name(ch->kind), ch->name), "pass",
-		ch->events.n ? ch->events.v[0].pass : "", "record", row, "events", list);
-	print_json(j);
+		ch->events.n ? ch->events.v[0].pass : "", "record", row, "events", list));
 }
 
 static int find(struct cli *c, struct chain *ch, struct err *e)

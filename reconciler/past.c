@@ -1,6 +1,7 @@
 /* past.c - what the commands that read history share, and status --at. */
 #include "reconciler/past.h"
 
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "schema/base/clock.h"
 #include "schema/moment.h"
@@ -160,16 +161,14 @@ static void print_states(struct cli *c, const struct events *states)
 static void print_states_json(struct cli *c, const struct events *states, int64_t at,
 	int64_t floor_ms)
 {
-	_cleanup_json_ json_t *j = NULL;
 	json_t *list = json_array();
 
 	vec_each(ev, states)
 		if (is_wanted(c, ev))
 			json_array_append_new(list, past_json(&c->arena, ev));
-	j = json_pack("{s:i, s:s, s:b, s:s, s:o}", "version", 1, "time", past_time(&c->arena, at),
+	document_set(c, json_pack("{s:s, s:b, s:s, s:o}", "time", past_time(&c->arena, at),
 		"complete", at >= floor_ms, "complete_since", past_time(&c->arena, floor_ms), "objects",
-		list);
-	print_json(j);
+		list));
 }
 
 int past_status(struct cli *c, struct err *e)

@@ -2,13 +2,14 @@
 #include "reconciler/print.h"
 
 #include "reconciler/engine/drift.h"
+#include "reconciler/table.h"
 #include "schema/base/clock.h"
 #include "schema/base/utf8.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define RED "\033[31m"
-#define GREEN "\033[32m"
 #define YELLOW "\033[33m"
 #define BOLD "\033[1m"
 #define PLAIN "\033[0m"
@@ -18,15 +19,62 @@ const char *print_safe(struct arena *a, const char *text)
 	return text ? utf8_escape(a, text) : "";
 }
 
+const char *print_size(struct arena *a, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double x = (double)bytes;
+	size_t u = 0;
+
+	for (; x >= 1024 && u < 4; u++)
+		x /= 1024;
+	return arena_printf(a, u ? "%.1f %s" : "%.0f %s", x, units[u]);
+}
+
 void print_json(const json_t *j)
 {
 	json_dumpf(j, stdout, JSON_INDENT(2));
 	putchar('\n');
 }
 
+/* Without empty and "." parts, and with each ".." taken back: what a person would have written. */
+static const char *tidy(struct arena *a, const char *path)
+{
+	char *out = arena_alloc(a, strlen(path) + 2);
+	size_t n = 0, len;
+
+	for (; *path; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (!len || (len == 1 && *path == '.'))
+			continue;
+		if (len == 2 && !strncmp(path, "..", 2)) {
+			while (n && out[--n] != '/')
+				;
+			continue;
+		}
+		out[n++] = '/';
+		memcpy(out + n, path, len);
+		n += len;
+	}
+	out[n] = '\0';
+	return n ? out : "/";
+}
+
+/* Behind a symbolic link ".." is something else: then the path stays as it is. */
+const char *print_path(struct arena *a, const char *path)
+{
+	const char *tidied = *path == '/' ? tidy(a, path) : path;
+	struct stat was, is;
+
+	if (!strstr(path, "/../") || (stat(path, &was) == 0 && stat(tidied, &is) == 0 &&
+		was.st_ino == is.st_ino && was.st_dev == is.st_dev))
+		return tidied;
+	return path;
+}
+
 /* ---- errors ------------------------------------------------------------------------------- */
 
-void print_err(const struct cli *c, const struct err *e)
+void print_failure(const struct cli *c, const struct err *e, const char *pass)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 
@@ -36,78 +84,49 @@ void print_err(const struct cli *c, const struct err *e)
 		fprintf(stderr, "%s:%u:%u: ", print_safe(&a, e->file), e->line, e->col);
 	else
 		fputs("reconcile: ", stderr);
-	fprintf(stderr, "%serror:%s %s\n", c->colored_err ? RED BOLD : "", c->colored_err ? PLAIN : "",
+	fprintf(stderr, "%serror:%s %s", c->colored_err ? RED BOLD : "", c->colored_err ? PLAIN : "",
 		print_safe(&a, e->msg));
+	if (pass)
+		fprintf(stderr, " [pass %s]", pass);
+	fputc('\n', stderr);
 	if (e->hint[0])
 		fprintf(stderr, "  %s\n", print_safe(&a, e->hint));
 }
 
-void print_diags(const struct cli *c, const struct diags *d)
+void print_err(const struct cli *c, const struct err *e)
+{
+	print_failure(c, e, NULL);
+}
+
+void print_rest(const struct repeats *r)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *line;
+	size_t at = 0;
 
-	(void)c;
-	vec_each(one, d)
-		fputs(diag_text(&a, one), stderr);
+	while ((line = repeats_rest(&a, r, &at)))
+		fprintf(stderr, "%s\n", print_safe(&a, line));
 }
 
-static json_t *pos_json(const struct pos *pos)
+void print_diags(const struct diags *d)
 {
-	if (!pos->line)
-		return json_null();
-	return json_pack("{s:o, s:i, s:i}", "file", json_lossy(pos->file ? pos->file : ""), "line",
-		(int)pos->line, "col", (int)pos->col);
-}
-
-json_t *print_diags_json(const struct diags *d)
-{
-	json_t *list = json_array();
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct repeats seen = {0};
 
 	vec_each(one, d)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "severity",
-			one->severity == SEVERITY_ERROR ? "error" : "warning", "at",
-			pos_json(&one->pos), "message", json_lossy(one->msg), "hint",
-			json_lossy(one->hint)));
-	return list;
-}
-
-/* ---- tables ------------------------------------------------------------------------------- */
-
-/* Columns that a UTF-8 text takes, wide characters aside. */
-static size_t width_of(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += (*s & 0xc0) != 0x80;
-	return n;
+		if (repeats_show(&a, &seen, one->msg))
+			fputs(diag_text(&a, one), stderr);
+	print_rest(&seen);
 }
 
 void print_table(const char *const *cells, size_t rows, size_t columns, bool bold, FILE *to)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	size_t *width = arena_array(&a, columns + 1, sizeof(*width));
+	struct table t = {.columns = columns, .cut = columns - 1, .head = bold, .bold = bold};
 
-	for (size_t i = 0; i < rows * columns; i++)
-		if (cells[i] && width_of(cells[i]) > width[i % columns])
-			width[i % columns] = width_of(cells[i]);
-	for (size_t r = 0; r < rows; r++) {
-		const char *const *row = cells + r * columns;
-		size_t last = columns;
-
-		while (last && (!row[last - 1] || !row[last - 1][0]))
-			last--;
-		if (bold && !r)
-			fputs(BOLD, to);
-		for (size_t c = 0; c < last; c++) {
-			const char *cell = row[c] ? row[c] : "";
-
-			fputs(cell, to);
-			if (c + 1 < last)
-				fprintf(to, "%*s", (int)(width[c] - width_of(cell) + 2), "");
-		}
-		fputs(bold && !r ? PLAIN "\n" : "\n", to);
-	}
+	for (size_t r = 0; r < rows; r++)
+		table_row(&a, &t, cells + r * columns);
+	table_print(&t, 0, to);
 }
 
 /* ---- plan --------------------------------------------------------------------------------- */
@@ -141,7 +160,7 @@ static const char *reason_text(struct arena *a, const struct reason *r)
 }
 
 /* What the steps of an object amount to, in one word. */
-static const char *action_of(const struct pass *p, uint32_t view)
+const char *print_action(const struct pass *p, uint32_t view)
 {
 	const struct delta *d = &p->plan.deltas[view];
 	bool stops = false, starts = false;
@@ -173,15 +192,17 @@ static const char *summary_of(struct arena *a, const struct pass *p, uint32_t vi
 	const struct object *o = p->plan.deltas[view].view->object;
 	const struct kvs *facts = p->plan.facts[view];
 	const struct vm_spec *vm;
+	const char *ref;
 
 	if (!o || !facts)
 		return "";
 	switch (o->kind) {
 	case KIND_IMAGE:
-		return arena_printf(a, "%s  %s", kvs_get(facts, "ref") ? kvs_get(facts, "ref") : "",
+		ref = kvs_get(facts, "ref");
+		return arena_printf(a, "%s%s%s", ref ? print_path(a, ref) : "", ref ? "  " : "",
 			shorten(a, kvs_get(facts, "id")));
 	case KIND_KERNEL:
-		return ((const struct kernel_spec *)(const void *)o->spec)->file;
+		return print_path(a, ((const struct kernel_spec *)(const void *)o->spec)->file);
 	case KIND_DISK:
 		return arena_printf(a, "%s, %s of the image", size_print(a, kvs_u64(facts, "size", 0)),
 			kvs_get(facts, "backend") ? kvs_get(facts, "backend") : "copy");
@@ -203,27 +224,21 @@ static char mark_of(const struct delta *d)
 	return marks[d->verdict] ? marks[d->verdict] : ' ';
 }
 
+/* Object, action, what and why, place. */
 #define PLAN_COLUMNS 4
+#define PLAN_WHAT 2
 
-struct rows {
-	const char **v;
-	size_t n, cap;
-};
-
-static void add_row(struct arena *a, struct rows *rows, const char *object, const char *action,
+static void add_row(struct arena *a, struct table *t, const char *object, const char *action,
 	const char *what, const char *place)
 {
-	*vec_push(a, rows) = object;
-	*vec_push(a, rows) = action;
-	*vec_push(a, rows) = what;
-	*vec_push(a, rows) = place;
+	table_row(a, t, (const char *[]){object, action, what, place});
 }
 
-static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct rows *rows)
+static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct table *rows)
 {
 	const struct delta *d = &p->plan.deltas[i];
 	const char *object = arena_printf(a, "%c %s/%s", mark_of(d), kind_name(d->kind), d->name);
-	const char *action = action_of(p, i);
+	const char *action = print_action(p, i);
 	const char *place = d->view->object ? place_text(a, &d->view->object->spec->pos)
 					    : arena_printf(a, "was %s", d->view->record->where);
 	bool first = true;
@@ -243,7 +258,7 @@ static bool is_left(const struct delta *d)
 	return d->left && d->drift != DRIFT_IGNORE;
 }
 
-static void left_row(struct arena *a, const struct delta *d, struct rows *rows)
+static void left_row(struct arena *a, const struct delta *d, struct table *rows)
 {
 	const struct drift_rule rule = drift_rule_of(d->view->object, NULL, 0);
 	const char *object = arena_printf(a, ". %s/%s", kind_name(d->kind), d->name);
@@ -309,7 +324,7 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	size_t left = count_left(&p->plan), same = p->views.n - left;
 	bool idle = true;
-	struct rows rows = {0};
+	struct table rows = {.columns = PLAN_COLUMNS, .cut = PLAN_WHAT};
 
 	(void)c;
 	for (uint32_t i = 0; i < p->views.n; i++) {
@@ -319,10 +334,9 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 		if (is_left(&p->plan.deltas[i]))
 			left_row(&a, &p->plan.deltas[i], &rows);
 	}
-	if (rows.n)
-		print_table(rows.v, rows.n / PLAN_COLUMNS, PLAN_COLUMNS, false, to);
+	table_print(&rows, 0, to);
 	if (idle) {
-		fprintf(to, "%sNothing to do: %zu object%s as declared", rows.n ? "\n" : "", same,
+		fprintf(to, "%sNothing to do: %zu object%s as declared", rows.cells.n ? "\n" : "", same,
 			same == 1 ? " is" : "s are");
 		fprintf(to, left ? ", %zu left as %s.\n" : ".\n", left, left == 1 ? "it is" : "they are");
 		return;
@@ -345,124 +359,4 @@ void print_expired(const struct cli *c, const struct pass *p)
 			rule.pos.col, c->colored_err ? YELLOW : "", c->colored_err ? PLAIN : "",
 			v->object->name, rule.until, drift_name(rule.written));
 	}
-}
-
-/* ---- plan as JSON ------------------------------------------------------------------------- */
-
-static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
-{
-	static const char *const tiers[] = {"safe", "yes", "data-loss"};
-	const struct delta *d = &p->plan.deltas[i];
-	json_t *reasons = json_array();
-
-	vec_each(r, &d->reasons)
-		json_array_append_new(reasons, json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "field",
-			json_lossy(r->field), "from", json_lossy(r->from), "to", json_lossy(r->to), "text",
-			json_lossy(r->text), "cost", change_name(r->cost), "at", pos_json(&r->pos)));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "object",
-		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "verdict",
-		verdict_name(d->verdict), "action", action_of(p, i), "cost", change_name(d->cost),
-		"needs", tiers[d->tier], "reasons", reasons);
-}
-
-static json_t *left_json(struct arena *a, const struct delta *d)
-{
-	const struct drift_rule rule = drift_rule_of(d->view->object, NULL, 0);
-
-	return json_pack("{s:s, s:s, s:s, s:b, s:s?, s:s?, s:o}", "object",
-		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "policy", drift_name(d->drift),
-		"text", d->left, "drifted", drift_is(d->view), "until", rule.until, "why", rule.why, "at",
-		pos_json(&rule.pos));
-}
-
-/* Only where there is something: it is an exception that a plan has something to leave alone. */
-static void add_left(struct arena *a, const struct pass *p, json_t *plan)
-{
-	json_t *left = json_array();
-
-	for (uint32_t i = 0; i < p->views.n; i++)
-		if (p->plan.deltas[i].left)
-			json_array_append_new(left, left_json(a, &p->plan.deltas[i]));
-	if (json_array_size(left))
-		json_object_set(plan, "left", left);
-	json_decref(left);
-}
-
-static const char *const state_names[] = {"pending", "done", "failed", "skipped", "undone",
-	"not-ready"};
-
-static json_t *step_json(struct arena *a, const struct pass *p, size_t i)
-{
-	const struct plan_step *s = &p->plan.steps.v[i];
-	json_t *j = json_pack("{s:s, s:s, s:i}", "op", step_op_name(s->step.op), "object",
-		arena_printf(a, "%s/%s", kind_name(s->step.kind), s->step.name), "level",
-		(int)s->step.level);
-
-	if (p->exec.results) {
-		const struct step_result *r = &p->exec.results[i];
-
-		json_object_set_new(j, "state", json_string(state_names[r->state]));
-		json_object_set_new(j, "took_ms", json_integer(r->took_ms));
-		if (r->err.kind != ERR_NONE)
-			json_object_set_new(j, "error", json_pack("{s:s, s:o, s:o}", "kind",
-				err_kind_name(r->err.kind), "message", json_lossy(r->err.msg), "hint",
-				json_lossy(r->err.hint)));
-	}
-	return j;
-}
-
-json_t *print_plan_json(const struct pass *p, int exit_code)
-{
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	json_t *changes = json_array(), *steps = json_array(), *plan;
-
-	for (uint32_t i = 0; i < p->views.n; i++)
-		if (p->plan.deltas[i].verdict != VERDICT_NONE)
-			json_array_append_new(changes, delta_json(&a, p, i));
-	for (size_t i = 0; i < p->plan.steps.n; i++)
-		json_array_append_new(steps, step_json(&a, p, i));
-	plan = json_pack("{s:i, s:s, s:o, s:o, s:i, s:i, s:i, s:i}", "version", 1, "pass", p->id,
-		"changes", changes, "steps", steps, "unchanged",
-		(int)(p->views.n - p->plan.changes - p->plan.conflicts - p->plan.blocked),
-		"conflicts", (int)p->plan.conflicts, "blocked", (int)p->plan.blocked, "exit_code",
-		exit_code);
-	add_left(&a, p, plan);
-	return plan;
-}
-
-/* ---- outcome ------------------------------------------------------------------------------ */
-
-/* A step that did not succeed, as an error at the place that asks for it. */
-static void print_failed(const struct cli *c, const struct plan_step *ps, const struct step_result *r)
-{
-	const struct step *s = &ps->step;
-	struct err err = r->err;
-
-	err_wrap(&err, "%s/%s: %s", kind_name(s->kind), s->name, step_op_name(s->op));
-	if (s->object && !err.file[0])
-		err_at(&err, s->object->spec->pos.file, s->object->spec->pos.line,
-			s->object->spec->pos.col);
-	print_err(c, &err);
-}
-
-void print_outcome(const struct cli *c, const struct pass *p, FILE *to)
-{
-	const struct exec *x = &p->exec;
-	bool well = !x->failed && !x->skipped && !x->not_ready && !p->plan.conflicts &&
-		!p->plan.blocked;
-
-	for (size_t i = 0; i < p->plan.steps.n; i++) {
-		enum step_state state = x->results[i].state;
-
-		if (state == STEP_FAILED || state == STEP_SKIPPED || state == STEP_NOT_READY)
-			print_failed(c, &p->plan.steps.v[i], &x->results[i]);
-	}
-	if (well)
-		fprintf(to, "%sDone:%s %zu step%s.\n", c->colored_out ? GREEN : "",
-			c->colored_out ? PLAIN : "", x->done, x->done == 1 ? "" : "s");
-	else
-		fprintf(to, "%s%zu done, %zu failed, %zu skipped, %zu not ready, %zu in conflict, "
-			"%zu blocked.%s\n",
-			c->colored_out ? YELLOW : "", x->done, x->failed, x->skipped, x->not_ready,
-			p->plan.conflicts, p->plan.blocked, c->colored_out ? PLAIN : "");
 }

@@ -1,33 +1,34 @@
-/* print.h - the only file that formats errors, diagnostics, plans and status, for people and as
- * JSON. Both forms and the exit code come from the same values.
+/* print.h - what people read: errors, diagnostics and plans as text. The same as JSON: document.h. Both
+ * forms and the exit code come from the same values.
  */
 #pragma once
 
 #include "reconciler/cli.h"
 #include "reconciler/engine/pass.h"
+#include "reconciler/repeats.h"
 #include "schema/base/json.h"
 #include "schema/spec.h"
 
 /* The error on stderr: place, message, hint. */
 void print_err(const struct cli *c, const struct err *e);
 
-/* Diagnostics on stderr, with excerpts. */
-void print_diags(const struct cli *c, const struct diags *d);
+/* The same with the id of the pass that it happened in, which events can be asked for; or NULL. */
+void print_failure(const struct cli *c, const struct err *e, const char *pass);
 
-/* The same as a JSON list. */
-json_t *print_diags_json(const struct diags *d);
+/* Diagnostics on stderr, with excerpts; of those that say the same only the first. */
+void print_diags(const struct diags *d);
+
+/* How many more there are of what was cut short. */
+void print_rest(const struct repeats *r);
 
 /* A plan as a table, then one line that sums it up. */
 void print_plan(const struct cli *c, const struct pass *p, FILE *to);
 
+/* What the steps of an object amount to, in one word. */
+const char *print_action(const struct pass *p, uint32_t view);
+
 /* A warning on stderr for each VM whose drift.until has passed. */
 void print_expired(const struct cli *c, const struct pass *p);
-
-/* A plan as JSON; with the outcome of each step when it has been run. */
-json_t *print_plan_json(const struct pass *p, int exit_code);
-
-/* What a pass did: one line per failure or skipped step, then a summary. */
-void print_outcome(const struct cli *c, const struct pass *p, FILE *to);
 
 /* One JSON value and a newline on stdout. */
 void print_json(const json_t *j);
@@ -35,6 +36,12 @@ void print_json(const json_t *j);
 /* Text from a guest or a registry, with control characters made visible. */
 const char *print_safe(struct arena *a, const char *text);
 
-/* A table: cells in rows, columns padded to their widest cell, no trailing blanks. bold: the first
- * row is a heading. */
+/* An absolute path as a person would write it: without "./", "//" and "x/../". Another text stays. */
+const char *print_path(struct arena *a, const char *path);
+
+/* "280 B", "13.5 MiB" */
+const char *print_size(struct arena *a, uint64_t bytes);
+
+/* A table of its own shape, for who has its cells in one piece: see table.h. The last column gives way
+ * on a narrow terminal. */
 void print_table(const char *const *cells, size_t rows, size_t columns, bool bold, FILE *to);

@@ -33,17 +33,6 @@ static void emit_json(const struct step *s, const char *event, const char *what,
 	json_decref(j);
 }
 
-static const char *bytes_text(struct arena *a, uint64_t n)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	double x = (double)n;
-	size_t u = 0;
-
-	for (; x >= 1024 && u < 4; u++)
-		x /= 1024;
-	return arena_printf(a, u ? "%.1f %s" : "%.0f %s", x, units[u]);
-}
-
 static const char *amount_text(struct arena *a, uint64_t done, uint64_t total, int64_t ms)
 {
 	char left[CLOCK_TEXT_MAX];
@@ -51,11 +40,11 @@ static const char *amount_text(struct arena *a, uint64_t done, uint64_t total, i
 	if (!done && !total)
 		return "";
 	if (!total || done >= total || ms < 500)
-		return arena_printf(a, "  %s", bytes_text(a, done));
+		return arena_printf(a, "  %s", print_size(a, done));
 	clock_span((int64_t)((double)ms * (double)(total - done) / (double)(done ? done : 1)), left);
-	return arena_printf(a, "  %s of %s (%u%%), %s/s, %s left", bytes_text(a, done),
-		bytes_text(a, total), (unsigned)(done * 100 / total),
-		bytes_text(a, done * 1000 / (uint64_t)ms), left);
+	return arena_printf(a, "  %s of %s (%u%%), %s/s, %s left", print_size(a, done),
+		print_size(a, total), (unsigned)(done * 100 / total),
+		print_size(a, done * 1000 / (uint64_t)ms), left);
 }
 
 static void on_progress(void *arg, const struct step *s, const char *what, uint64_t done,

@@ -1,6 +1,8 @@
 /* session.c - what plan, apply and delete share. */
 #include "reconciler/session.h"
 
+#include "reconciler/document.h"
+#include "reconciler/outcome.h"
 #include "reconciler/print.h"
 #include "reconciler/progress.h"
 
@@ -38,6 +40,14 @@ static int run_secret(void *arg, struct arena *a, const char *const *argv, const
 	return capture_run(a, &what, text, len, e);
 }
 
+void session_diags(struct cli *c, const struct diags *diags)
+{
+	if (c->output == OUTPUT_JSON)
+		document_diags(c, diags);
+	else
+		print_diags(diags);
+}
+
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e)
 {
@@ -47,7 +57,7 @@ int session_spec(struct cli *c, const char *const *files, size_t n, struct spec 
 
 	in.run = run_secret;
 	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
-	print_diags(c, &diags);
+	session_diags(c, &diags);
 	return rc;
 }
 
@@ -169,35 +179,6 @@ static int exit_code_of(const struct pass *p)
 	return x->not_ready ? err_exit_code(ERR_TIMEOUT) : 0;
 }
 
-/* The reason in words; other reasons of a conflict are fields that differ too. */
-static const struct reason *reason_in_words(const struct delta *d)
-{
-	const struct reason *last = NULL;
-
-	vec_each(r, &d->reasons)
-		if (!r->field)
-			last = r;
-	return last;
-}
-
-static void show_conflicts(const struct cli *c, const struct pass *p)
-{
-	for (size_t i = 0; i < p->views.n; i++) {
-		const struct delta *d = &p->plan.deltas[i];
-		const struct reason *why = reason_in_words(d);
-		struct err err = ERR_INIT;
-
-		if (d->verdict != VERDICT_CONFLICT)
-			continue;
-		err_set(&err, d->blocked ? ERR_GUARD : ERR_CONFLICT, "%s/%s: %s", kind_name(d->kind), d->name,
-			why ? why->text : "something that is not ours is in the way");
-		if (d->view->object)
-			err_at(&err, d->view->object->spec->pos.file, d->view->object->spec->pos.line,
-				d->view->object->spec->pos.col);
-		print_err(c, &err);
-	}
-}
-
 static int run_plan(struct cli *c, struct pass *p, struct err *e)
 {
 	struct progress_view view;
@@ -224,19 +205,19 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 	/* Whoever is to agree has to see to what. */
 	if (!idle && (!c->quiet || (p->plan.tier != TIER_SAFE && !c->yes)))
 		print_plan(c, p, stderr);
-	if (session_confirm(c, p, e) < 0 || (!idle && run_plan(c, p, e) < 0))
+	if (session_confirm(c, p, e) < 0 || (!idle && run_plan(c, p, e) < 0)) {
+		if (c->output == OUTPUT_JSON)
+			document_set(c, document_plan(p));
 		return -1;
+	}
 	if (idle)
 		p->exec.results = arena_array(p->a, 1, sizeof(struct step_result));
 	code = exit_code_of(p);
-	show_conflicts(c, p);
-	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = print_plan_json(p, code);
-
-		print_json(j);
-	} else {
-		print_outcome(c, p, stdout);
-	}
+	outcome_errors(c, p);
+	if (c->output == OUTPUT_JSON)
+		document_set(c, document_plan(p));
+	else
+		outcome_summary(c, p, stdout);
 	return code;
 }
 
@@ -246,13 +227,10 @@ int session_show(struct cli *c, const struct pass *p)
 	int code = c->exit_code && differs ? 2 : 0;
 
 	print_expired(c, p);
-	if (c->output == OUTPUT_JSON) {
-		_cleanup_json_ json_t *j = print_plan_json(p, code);
-
-		print_json(j);
-	} else {
+	if (c->output == OUTPUT_JSON)
+		document_set(c, document_plan(p));
+	else
 		print_plan(c, p, stdout);
-	}
 	vec_each(o, &p->orphans)
 		fprintf(stderr, "orphan: %s carries our mark (%s/%s) and is in no record; left alone\n",
 			o->what, kind_name(o->kind), o->name);
@@ -261,21 +239,29 @@ int session_show(struct cli *c, const struct pass *p)
 
 /* ---- one VM ------------------------------------------------------------------------------- */
 
-static int no_such_vm(const struct pass *p, const char *name, struct err *e)
+const char *session_near_vm(struct arena *a, const struct pass *p, const char *word)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const char **names = arena_array(&a, p->records.n + 1, sizeof(*names));
-	const char *near;
+	const char **names = arena_array(a, p->records.n + 1, sizeof(*names));
 	size_t n = 0;
 
 	vec_each(r, &p->records)
 		if (r->kind == KIND_VM)
 			names[n++] = r->name;
+	return nearest_name(word, names, n);
+}
+
+int session_no_vm(const struct pass *p, const char *name, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *near = session_near_vm(&a, p, name);
+	bool any = false;
+
+	vec_each(r, &p->records)
+		any |= r->kind == KIND_VM;
 	err_set(e, ERR_FAILED, "there is no VM \"%.80s\"", name);
-	near = nearest_name(name, names, n);
 	if (near)
 		return err_hint(e, "did you mean \"%s\"?", near);
-	return err_hint(e, n ? "see: reconcile status" : "there is none at all; see: reconcile apply");
+	return err_hint(e, any ? "see: reconcile status" : "there is none at all; see: reconcile apply");
 }
 
 int session_vm(struct cli *c, struct pass *p, const char *name, const struct view **view,
@@ -293,5 +279,5 @@ int session_vm(struct cli *c, struct pass *p, const char *name, const struct vie
 		return -1;
 	p->only = NULL;
 	*view = views_find(&p->views, KIND_VM, name);
-	return *view ? 0 : no_such_vm(p, name, e);
+	return *view ? 0 : session_no_vm(p, name, e);
 }

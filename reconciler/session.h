@@ -5,9 +5,13 @@
 #include "reconciler/engine/pass.h"
 #include "schema/spec.h"
 
-/* Read the spec files of this command; diagnostics go to stderr. Programs that give secrets are run. */
+/* Read the spec files of this command; diagnostics go to stderr, or into the document. Programs
+ * that give secrets are run. */
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
+
+/* Show what was found in a spec: on stderr, or in the document of -o json. */
+void session_diags(struct cli *c, const struct diags *diags);
 
 /* ERR_USAGE for flags of this command whose values make no sense. */
 int session_check_flags(const struct cli *c, struct err *e);
@@ -25,6 +29,12 @@ int session_act(struct cli *c, struct pass *p, struct err *e);
 
 /* Show the plan only: for plan and --dry-run. Returns the exit code. */
 int session_show(struct cli *c, const struct pass *p);
+
+/* The VM that may have been meant by a word, NULL if none is near. */
+const char *session_near_vm(struct arena *a, const struct pass *p, const char *word);
+
+/* ERR_FAILED: there is no such VM, with the name that is near. */
+int session_no_vm(const struct pass *p, const char *name, struct err *e);
 
 /* One VM by name ("web" or "vm/web") as it is recorded and seen now, for exec, logs and the like.
  * ERR_FAILED with the names there are when there is none. */

@@ -31,7 +31,7 @@ as_nobody() {
 		return
 	fi
 	cp "$reconcile" "$work/program" && chmod 0755 "$work/program"
-	"${become[@]}" env HOME=/nonexistent timeout 60 "$work/program" "$@" >"$out" 2>"$err"
+	"${become[@]}" env -u RECONCILE_STATE_DIR HOME="${HOME:+/nonexistent}" timeout 60 "$work/program" "$@" >"$out" 2>"$err"
 	code=$?
 }
 
@@ -57,6 +57,13 @@ interrupt() {
 json_get() {
 	python3 -c 'import json,sys; print(json.load(open(sys.argv[1], encoding="utf-8"))[sys.argv[2]])' \
 		"$out" "$1" 2>&1
+}
+
+# json_py CODE: Python that looks at the document d in $out.
+json_py() {
+	python3 -c 'import json,sys
+d = json.load(open(sys.argv[1], encoding="utf-8"))
+exec(sys.argv[2])' "$out" "$1" 2>&1
 }
 
 # "ok" when every line of standard input is a JSON object.

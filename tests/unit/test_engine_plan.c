@@ -11,6 +11,7 @@
  * read in the diff of the commit. Each plan is made twice, and the bytes must be the same. A plan
  * without a conflict is then run, and after it nothing may be left to do.
  */
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 #include "tests/lib/engine.h"
 
@@ -185,7 +186,7 @@ static char *as_text(struct arena *a, const struct pass *p)
 
 static char *as_json(struct arena *a, const struct pass *p)
 {
-	_cleanup_json_ json_t *j = print_plan_json(p, engine_is_empty(p) ? 0 : 2);
+	_cleanup_json_ json_t *j = document_plan(p);
 	char *text = json_dumps(j, JSON_INDENT(2)), *out;
 
 	assert_non_null(text);
