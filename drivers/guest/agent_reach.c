@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define CONNECT_MS 250
-#define HELLO_MS 2000
+#define HELLO_MS 1000
 
 /* 0; 1 when the ports are to be asked. */
 static int over_vsock(const struct kvs *note, struct agent **out)
