@@ -10,6 +10,9 @@
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
 
+/* pass_look that says on stderr what it waits for. */
+int session_look(struct cli *c, struct pass *p, struct err *e);
+
 /* ERR_USAGE for flags of this command whose values make no sense. */
 int session_check_flags(const struct cli *c, struct err *e);
 
