@@ -15,7 +15,7 @@ static int run(struct cli *c, struct err *e)
 		return -1;
 	p.spec = spec;
 	p.source = cli_source(c, files, n);
-	rc = pass_look(&p, e);
+	rc = session_look(c, &p, e);
 	if (rc == 0)
 		rc = c->dry_run ? session_show(c, &p) : session_act(c, &p, e);
 	pass_close(&p);

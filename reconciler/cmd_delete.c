@@ -72,7 +72,7 @@ static int run(struct cli *c, struct err *e)
 	int rc = sort_args(c, &p, e);
 
 	if (rc == 0)
-		rc = pass_look(&p, e);
+		rc = session_look(c, &p, e);
 	if (rc == 0)
 		rc = check_named(c, &p, e);
 	if (rc == 0)

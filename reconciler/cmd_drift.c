@@ -113,7 +113,7 @@ static int run(struct cli *c, struct err *e)
 
 	if (check_ignore(c, e) < 0 || load_spec(c, &p, e) < 0)
 		return -1;
-	rc = pass_look(&p, e);
+	rc = session_look(c, &p, e);
 	if (rc == 0) {
 		size_t n = show(c, &p);
 

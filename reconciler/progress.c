@@ -5,13 +5,18 @@
 #include "schema/base/clock.h"
 #include "schema/field.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LIVE_EVERY_MS 100
 #define PLAIN_EVERY_MS 2000
+#define WAIT_MS 2000        /* a wait that is not told */
+#define WAIT_LIVE_MS 1000   /* a live line tells again */
+#define WAIT_PLAIN_MS 10000 /* and a plain one */
 
-void progress_clear(struct progress_view *v)
+/* With the lock held. */
+static void clear(struct progress_view *v)
 {
 	if (v->line_open)
 		fputs("\r\033[K", stderr);
@@ -47,27 +52,127 @@ static const char *amount_text(struct arena *a, uint64_t done, uint64_t total, i
 		print_size(a, done * 1000 / (uint64_t)ms), left);
 }
 
-static void on_progress(void *arg, const struct step *s, const char *what, uint64_t done,
-	uint64_t total)
+/* With the lock held. What is done from now on; NULL: nothing. */
+static void set_doing(struct progress_view *v, const char *text)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	snprintf(v->doing, sizeof(v->doing), "%s", text ? print_safe(&a, text) : "");
+	v->begun_ms = v->last_ms = clock_mono_ms();
+	pthread_cond_signal(&v->wake);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* With the lock held. */
+static void tell_wait(struct progress_view *v, int64_t now)
+{
+	char span[CLOCK_TEXT_MAX];
+	json_t *j;
+
+	v->last_ms = now;
+	if (v->how == PROGRESS_JSON) {
+		j = json_pack("{s:s, s:s, s:I}", "event", "wait", "what", v->doing, "waited_ms",
+			(json_int_t)(now - v->begun_ms));
+		json_dumpf(j, stderr, JSON_COMPACT);
+		fputc('\n', stderr);
+		json_decref(j);
+		return;
+	}
+	clear(v);
+	clock_span(now - v->begun_ms, span);
+	fprintf(stderr, v->how == PROGRESS_TTY ? "  %s ... %s" : "  %s, %s so far\n", v->doing, span);
+	v->line_open = v->how == PROGRESS_TTY;
+}
+
+static bool is_due(const struct progress_view *v, int64_t now)
+{
+	const int64_t again = v->how == PROGRESS_TTY ? WAIT_LIVE_MS : WAIT_PLAIN_MS;
+
+	if (!v->doing[0] || now - v->begun_ms < WAIT_MS)
+		return false;
+	/* The first time it may have been told a moment ago, by whoever began it. */
+	return now - v->last_ms >= (v->last_ms - v->begun_ms < WAIT_MS ? WAIT_MS : again);
+}
+
+static void *tick(void *arg)
 {
 	struct progress_view *v = arg;
+
+	pthread_mutex_lock(&v->lock);
+	while (!v->stop) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&v->wake, &v->lock, &until);
+		if (!v->stop && is_due(v, clock_mono_ms()))
+			tell_wait(v, clock_mono_ms());
+	}
+	pthread_mutex_unlock(&v->lock);
+	return NULL;
+}
+
+/* Signals are for the thread that works: they have to interrupt its waits. */
+static void start_ticker(struct progress_view *v)
+{
+	pthread_condattr_t attr;
+	sigset_t all, was;
+
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&v->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	v->ticks = v->how != PROGRESS_NONE && pthread_create(&v->ticker, NULL, tick, v) == 0;
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+}
+
+/* ---- what the pass says --------------------------------------------------------------------- */
+
+static void on_stage(void *arg, const char *what)
+{
+	struct progress_view *v = arg;
+
+	pthread_mutex_lock(&v->lock);
+	clear(v);
+	set_doing(v, what);
+	pthread_mutex_unlock(&v->lock);
+}
+
+static void show_progress(struct progress_view *v, const struct step *s, const char *what,
+	uint64_t done, uint64_t total)
+{
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	int64_t now = clock_mono_ms(), every = v->how == PROGRESS_TTY ? LIVE_EVERY_MS : PLAIN_EVERY_MS;
 
-	if (v->how == PROGRESS_NONE || now - v->last_ms < every)
+	/* The first word of a step comes at once. */
+	if (v->how == PROGRESS_NONE || (v->last_ms != v->begun_ms && now - v->last_ms < every))
 		return;
-	v->last_ms = now;
+	v->last_ms = now == v->begun_ms ? now + 1 : now;
 	if (v->how == PROGRESS_JSON) {
 		emit_json(s, "progress", what, done, total, NULL);
 		return;
 	}
-	progress_clear(v);
+	clear(v);
 	fprintf(stderr, "  %s/%s  %s%s", kind_name(s->kind), s->name, print_safe(&a, what),
 		amount_text(&a, done, total, now - v->begun_ms));
 	if (v->how == PROGRESS_TTY)
 		v->line_open = true;
 	else
 		fputc('\n', stderr);
+}
+
+static void on_progress(void *arg, const struct step *s, const char *what, uint64_t done,
+	uint64_t total)
+{
+	struct progress_view *v = arg;
+
+	pthread_mutex_lock(&v->lock);
+	show_progress(v, s, what, done, total);
+	pthread_mutex_unlock(&v->lock);
 }
 
 /* Words for a step while it runs and when it is over. */
@@ -82,37 +187,38 @@ static const struct {
 	[STEP_WAIT] = {"waiting until ready", "ready"},
 };
 
+static const char *shown_kind(const struct step *s)
+{
+	return s->kind == KIND_GUEST ? "vm" : kind_name(s->kind);
+}
+
 static void step_began(struct progress_view *v, const struct step *s)
 {
-	v->begun_ms = clock_mono_ms();
-	v->last_ms = 0;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	clear(v);
+	set_doing(v, arena_printf(&a, "%s/%s  %s", shown_kind(s), s->name, words[s->op].doing));
 	if (v->how == PROGRESS_JSON)
 		emit_json(s, "begin", NULL, 0, 0, NULL);
 	if (v->how != PROGRESS_TTY)
 		return;
-	progress_clear(v);
-	fprintf(stderr, "  %s/%s  %s ...", kind_name(s->kind), s->name, words[s->op].doing);
+	fprintf(stderr, "  %s ...", v->doing);
 	v->line_open = true;
 }
 
-static void on_step(void *arg, const struct plan_step *ps, const struct step_result *r)
+static void step_ended(struct progress_view *v, const struct step *s, const struct step_result *r)
 {
-	struct progress_view *v = arg;
-	const struct step *s = &ps->step;
-	bool ok = r && r->state == STEP_DONE;
+	bool ok = r->state == STEP_DONE;
 	int64_t took;
 
-	if (!r) {
-		step_began(v, s);
-		return;
-	}
+	set_doing(v, NULL);
 	if (v->how == PROGRESS_JSON) {
 		emit_json(s, "end", NULL, 0, 0, ok ? NULL : r->err.msg);
 		return;
 	}
 	if (v->how == PROGRESS_NONE)
 		return;
-	progress_clear(v);
+	clear(v);
 	/* The polite request is half of the stop that follows; one line with the time of both. */
 	if (ok && s->kind == KIND_GUEST && s->op == STEP_STOP) {
 		v->asked_ms += r->took_ms;
@@ -120,19 +226,56 @@ static void on_step(void *arg, const struct plan_step *ps, const struct step_res
 	}
 	took = r->took_ms + (s->op == STEP_STOP ? v->asked_ms : 0);
 	v->asked_ms = 0;
-	fprintf(stderr, "  %s/%s  %s  %.1fs\n", s->kind == KIND_GUEST ? "vm" : kind_name(s->kind),
-		s->name, ok ? words[s->op].done : "failed", (double)took / 1000);
+	fprintf(stderr, "  %s/%s  %s  %.1fs\n", shown_kind(s), s->name, ok ? words[s->op].done : "failed",
+		(double)took / 1000);
 }
+
+static void on_step(void *arg, const struct plan_step *ps, const struct step_result *r)
+{
+	struct progress_view *v = arg;
+
+	pthread_mutex_lock(&v->lock);
+	if (r)
+		step_ended(v, &ps->step, r);
+	else
+		step_began(v, &ps->step);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* ---- begin and end -------------------------------------------------------------------------- */
 
 void progress_start(struct progress_view *v, const struct cli *c, struct pass *p)
 {
 	bool tty = isatty(STDERR_FILENO);
 
-	*v = (struct progress_view){.cli = c, .how = (enum progress)c->progress, .arena = p->a};
+	*v = (struct progress_view){.cli = c, .how = (enum progress)c->progress};
 	if (v->how == PROGRESS_AUTO)
 		v->how = tty && c->colored_err ? PROGRESS_TTY : PROGRESS_PLAIN;
+	start_ticker(v);
+	p->on_stage = on_stage;
+	p->on_stage_arg = v;
+}
+
+void progress_steps(struct progress_view *v, struct pass *p)
+{
 	p->home.host.progress = on_progress;
 	p->home.host.progress_arg = v;
 	p->exec.on_step = on_step;
 	p->exec.on_step_arg = v;
+}
+
+void progress_stop(struct progress_view *v, struct pass *p)
+{
+	pthread_mutex_lock(&v->lock);
+	v->stop = true;
+	clear(v);
+	pthread_cond_signal(&v->wake);
+	pthread_mutex_unlock(&v->lock);
+	if (v->ticks)
+		pthread_join(v->ticker, NULL);
+	pthread_cond_destroy(&v->wake);
+	pthread_mutex_destroy(&v->lock);
+	p->on_stage = NULL;
+	p->home.host.progress = NULL;
+	p->exec.on_step = NULL;
 }

@@ -2,6 +2,7 @@
 #include "reconciler/session.h"
 
 #include "reconciler/document.h"
+#include "reconciler/engine/lock.h"
 #include "reconciler/outcome.h"
 #include "reconciler/print.h"
 #include "reconciler/progress.h"
@@ -58,6 +59,17 @@ int session_spec(struct cli *c, const char *const *files, size_t n, struct spec 
 	in.run = run_secret;
 	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 	session_diags(c, &diags);
+	return rc;
+}
+
+int session_look(struct cli *c, struct pass *p, struct err *e)
+{
+	struct progress_view view;
+	int rc;
+
+	progress_start(&view, c, p);
+	rc = pass_look(p, e);
+	progress_stop(&view, p);
 	return rc;
 }
 
@@ -185,8 +197,9 @@ static int run_plan(struct cli *c, struct pass *p, struct err *e)
 	int rc;
 
 	progress_start(&view, c, p);
+	progress_steps(&view, p);
 	rc = pass_act(p, e);
-	progress_clear(&view);
+	progress_stop(&view, p);
 	return rc;
 }
 
@@ -221,6 +234,22 @@ int session_act(struct cli *c, struct pass *p, struct err *e)
 	return code;
 }
 
+/* What is looked for only when an earlier pass did not end. While the lock is held, it is still at
+ * work, or a worker of its is that has yet to notice: what they make is nobody's orphan. */
+static void show_orphans(const struct cli *c, const struct pass *p)
+{
+	if (!p->interrupted.n || c->quiet)
+		return;
+	if (lock_is_held(p->home.host.state_fd)) {
+		fputs("note: another reconcile, or a worker of one that was killed, is at work on this "
+		      "state directory; this is how things stand meanwhile\n", stderr);
+		return;
+	}
+	vec_each(o, &p->orphans)
+		fprintf(stderr, "orphan: %s carries our mark (%s/%s) and is in no record; left alone, "
+				"see: reconcile gc\n", o->what, kind_name(o->kind), o->name);
+}
+
 int session_show(struct cli *c, const struct pass *p)
 {
 	bool differs = p->plan.changes || p->plan.conflicts || p->plan.blocked || p->plan.steps.n;
@@ -231,9 +260,7 @@ int session_show(struct cli *c, const struct pass *p)
 		document_set(c, document_plan(p));
 	else
 		print_plan(c, p, stdout);
-	vec_each(o, &p->orphans)
-		fprintf(stderr, "orphan: %s carries our mark (%s/%s) and is in no record; left alone\n",
-			o->what, kind_name(o->kind), o->name);
+	show_orphans(c, p);
 	return code;
 }
 

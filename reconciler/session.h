@@ -13,6 +13,9 @@ int session_spec(struct cli *c, const char *const *files, size_t n, struct spec 
 /* Show what was found in a spec: on stderr, or in the document of -o json. */
 void session_diags(struct cli *c, const struct diags *diags);
 
+/* pass_look that says on stderr what it waits for. */
+int session_look(struct cli *c, struct pass *p, struct err *e);
+
 /* ERR_USAGE for flags of this command whose values make no sense. */
 int session_check_flags(const struct cli *c, struct err *e);
 

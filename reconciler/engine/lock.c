@@ -53,3 +53,12 @@ int lock_take(int state_fd, const char *who, int64_t wait_ms, const volatile sig
 	*out = fd_take(&fd);
 	return 0;
 }
+
+/* A shared lock is had for as long as nobody writes, and given back at once. A writer that comes in
+ * this moment tries again (POLL_MS), unless it waits for nothing at all. */
+bool lock_is_held(int state_fd)
+{
+	_cleanup_fd_ int fd = openat(state_fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}

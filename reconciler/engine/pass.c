@@ -188,6 +188,12 @@ static bool is_as_applied(const struct view *v)
 	return kvs_equal(&fields, &v->record->fields);
 }
 
+static void stage(const struct pass *p, const char *what)
+{
+	if (p->on_stage)
+		p->on_stage(p->on_stage_arg, what);
+}
+
 /* An image or kernel whose content cannot be found out holds back what needs it; the rest of the spec
  * can still be done. */
 static int resolve(struct pass *p, struct err *e)
@@ -196,9 +202,12 @@ static int resolve(struct pass *p, struct err *e)
 		const struct driver *d = driver_for(v->object ? v->object->kind : v->record->kind);
 		struct err why = ERR_INIT;
 
-		if (!v->object || !d->resolve ||
-			d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
-				&v->resolved, &why) == 0)
+		if (!v->object || !d->resolve)
+			continue;
+		stage(p, arena_printf(p->a, "%s/%s  looking up what it is now", kind_name(v->object->kind),
+			v->object->name));
+		if (d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
+			    &v->resolved, &why) == 0)
 			continue;
 		if (why.kind == ERR_CANCELLED) {
 			*e = why;
@@ -230,6 +239,7 @@ static int observe(struct pass *p, struct err *e)
 		/* Without a state directory there is nothing of ours anywhere. */
 		if (p->home.host.state_fd < 0)
 			continue;
+		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
 		if (driver_for(kind)->observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
 	}
@@ -284,11 +294,13 @@ void pass_init(struct pass *p)
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
 }
 
-int pass_look(struct pass *p, struct err *e)
+static int look(struct pass *p, struct err *e)
 {
 	pass_init(p);
+	stage(p, p->write ? "waiting for another reconcile to end" : NULL);
 	if (home_open(p->a, p->state_dir, p->write, p->lock_wait_ms, p->cancel, &p->home, e) < 0)
 		return -1;
+	stage(p, NULL);
 	if (load(p, e) < 0)
 		return -1;
 	if (p->spec)
@@ -307,6 +319,14 @@ int pass_look(struct pass *p, struct err *e)
 		return -1;
 	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
 		p->source ? p->source : "", &p->plan, e);
+}
+
+int pass_look(struct pass *p, struct err *e)
+{
+	int rc = look(p, e);
+
+	stage(p, NULL);
+	return rc;
 }
 
 int pass_act(struct pass *p, struct err *e)

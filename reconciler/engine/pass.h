@@ -25,6 +25,11 @@ struct pass {
 	int64_t lock_wait_ms;
 	const volatile sig_atomic_t *cancel;
 
+	/* Told by pass_look what it does that may take long, in words; NULL when that is over. May be
+	 * NULL. */
+	void (*on_stage)(void *arg, const char *what);
+	void *on_stage_arg;
+
 	/* Out of pass_look. */
 	struct home home;
 	struct store *store;         /* NULL when there is no state yet and write is false */

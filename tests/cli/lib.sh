@@ -45,6 +45,16 @@ await_lock() {
 	done
 }
 
+# What a pass leaves that was killed between writing down a step and doing it, and a disk of nobody.
+interrupted_pass() {
+	mkdir -p "$work/state/vms/left" && : >"$work/state/vms/left/root.img"
+	python3 -c 'import sqlite3,sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("""INSERT INTO journal (pass, op, kind, name, args, state, begun_ms)
+	VALUES (?, ?, ?, ?, ?, ?, 1)""", "x-1 create disk left {} intent".split())
+db.commit()' "$work/state/state.db"
+}
+
 # interrupt DESCRIPTION PID: SIGINT while it waits for the lock ends it with 130.
 interrupt() {
 	await_lock "$2"

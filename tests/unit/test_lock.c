@@ -69,6 +69,23 @@ static void taken_and_given_back(void **state)
 	fd_close(&second);
 }
 
+/* Looking neither makes the file nor keeps anybody from the lock. */
+static void held_or_not(void **state)
+{
+	struct err err = ERR_INIT;
+	int fd = -1, again = -1;
+
+	(void)state;
+	assert_false(lock_is_held(dir));
+	assert_int_equal(faccessat(dir, "lock", F_OK, 0), -1);
+	assert_int_equal(take(0, &fd, &err), 0);
+	assert_true(lock_is_held(dir));
+	fd_close(&fd);
+	assert_false(lock_is_held(dir));
+	assert_int_equal(take(0, &again, &err), 0);
+	fd_close(&again);
+}
+
 static void the_holder_is_named(void **state)
 {
 	pid_t pid = holder();
@@ -219,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(taken_and_given_back),
+		T(held_or_not),
 		T(the_holder_is_named),
 		T(waiting_is_rewarded),
 		T(the_longest_wait_is_not_none),
