@@ -105,7 +105,7 @@ static void add_control(struct argv *l)
 {
 	add(l, "-chardev", "socket,id=qmp,path=" RUN_QMP ",server=on,wait=off");
 	add(l, "-mon", "chardev=qmp,mode=control");
-	add(l, "-chardev", "file,id=console,path=" RUN_CONSOLE);
+	add(l, "-chardev", "file,id=console,path=" RUN_CONSOLE ",append=on");
 	add(l, "-serial", "chardev:console");
 	add(l, "-device", "i8042");
 	add(l, "-device", "pvpanic");

@@ -4,6 +4,7 @@
  *	vmm_host.c     what the host has for VMs
  *	vmm_find.c     a VM's process, by identity or by its mark
  *	vmm_observe.c  what is there and how it ended
+ *	vmm_logs.c     logs are kept small
  *	vmm_start.c    START and its undo
  *	vmm_stop.c     STOP, DELETE
  *
@@ -51,6 +52,10 @@ int vmm_resolve(struct host *h, const struct object *object, const struct record
 /* Log what is bold about the VMs that are about to start: more processors or, together, more memory
  * than the host has. Silent when all of them run. */
 void vmm_warn(struct host *h, const struct view *views, size_t n);
+
+/* Shorten what VMs that run have printed; before a start: that of one VM, whose console begins anew. */
+void vmm_tidy(struct host *h, const struct view *views, size_t n);
+void vmm_logs_begin(int run_fd);
 
 int vmm_observe(struct host *h, struct view *views, size_t n, struct err *e);
 int vmm_start(struct host *h, const struct step *step, struct kvs *facts, struct err *e);

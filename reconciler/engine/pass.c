@@ -201,6 +201,8 @@ static int observe(struct pass *p, struct err *e)
 			continue;
 		if (driver_for(kind)->observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
+		if (p->write && driver_for(kind)->tidy)
+			driver_for(kind)->tidy(&p->home.host, &p->views.v[from], to - from);
 	}
 	return 0;
 }
