@@ -64,6 +64,10 @@ static int kernel_args(struct arena *a, const struct qemu_config *c, const char 
 {
 	const char *text = KERNEL_ARGS;
 
+	/* The kernel tries whether the timer interrupts by counting a few ticks of 4 ms, which can go
+	 * wrong when this host is busy meanwhile. Under KVM it knows and does not try. */
+	if (!c->kvm)
+		text = arena_printf(a, "%s no_timer_check", text);
 	if (!c->kvm && c->tsc_khz)
 		text = arena_printf(a, "%s tsc_early_khz=%llu", text,
 			(unsigned long long)c->tsc_khz);
