@@ -45,12 +45,13 @@ int vmm_kill(const struct proc_id *id, struct err *e);
 /* The QEMU of this host; ERR_FAILED with what to install when there is none. */
 int vmm_find_qemu(const char **path, struct err *e);
 
-/* Whether a VM that is to run can do so here at all; it has no facts of its own. */
+/* Whether a VM that is to run can do so here at all; it has no facts of its own. Logs when it has
+ * more processors than the host. */
 int vmm_resolve(struct host *h, const struct object *object, const struct record *record,
 	struct kvs *facts, struct err *e);
 
-/* Log what is bold about the VMs that are about to start: more processors or, together, more memory
- * than the host has. Silent when all of them run. */
+/* Log when the VMs that are to run have more memory together than the host has. Silent when all of
+ * them run already. */
 void vmm_warn(struct host *h, const struct view *views, size_t n);
 
 /* Shorten what VMs that run have printed; before a start: that of one VM, whose console begins anew. */
