@@ -1,9 +1,10 @@
 /* driver.h - what a driver is: one kind of object, how it is looked at, made and undone.
  *
- * A pass calls the slots from left to right, once:
+ * A pass calls the slots in this order, once:
  *
  *	resolve   what the object's content is, looked up outside (a tag's digest, a file's hash)
  *	observe   what is there; never touches; a missing object is an answer, not an error
+ *	tidy      keep small what grows by itself
  *	name      PURE: the exact names of what a step would make; they are journalled first
  *	apply     do one step; may be killed anywhere and called again
  *	undo      reverse one step, also a half-done one; needs nothing but the step's args
@@ -122,6 +123,11 @@ struct driver {
 	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
 	 * Fills observed of each view. */
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
+
+	/* Optional. Keep small what grows by itself, such as logs, and change nothing that a plan would
+	 * show. Once in each pass that may write, after observe; costs next to nothing when there
+	 * is nothing to do. */
+	void (*tidy)(struct host *h, const struct view *views, size_t n);
 
 	/* Optional. Everything that carries our mark, recorded or not. */
 	int (*scan)(struct host *h, struct orphans *out, struct err *e);

@@ -53,6 +53,44 @@ char *tail_read(struct arena *a, int dirfd, const char *name, size_t max, size_t
 	return line + 1;
 }
 
+/* Offset behind the first line end at or after from; from itself if it is not to be found soon. */
+static off_t line_start(int fd, off_t from)
+{
+	char buf[4096];
+	size_t n = read_from(fd, from, buf, sizeof(buf));
+	const char *end = memchr(buf, '\n', n);
+
+	return end ? from + (end + 1 - buf) : from;
+}
+
+/* Copy what stands from the offset on to the front; *n of it. The reader is always ahead. */
+static int move_to_front(int fd, off_t from, off_t *n)
+{
+	char buf[65536];
+	size_t got;
+
+	for (*n = 0; (got = read_from(fd, from + *n, buf, sizeof(buf))) > 0; *n += (off_t)got)
+		if (pwrite(fd, buf, got, *n) != (ssize_t)got)
+			return -1;
+	return 0;
+}
+
+int tail_keep(int dirfd, const char *name, uint64_t max, uint64_t keep, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+	off_t n;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+		(uint64_t)st.st_size <= max)
+		return 0;
+	fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || move_to_front(fd, line_start(fd, st.st_size - (off_t)keep), &n) < 0 ||
+		ftruncate(fd, n) < 0)
+		return err_sys(e, errno, "cannot shorten %s", name);
+	return 0;
+}
+
 /* Where the last so many lines of the text begin. */
 static size_t last_lines(const char *text, size_t n, size_t lines)
 {

@@ -98,6 +98,7 @@ const struct driver driver_vm = {
 	.kind = KIND_VM,
 	.resolve = vmm_resolve,
 	.observe = vmm_observe,
+	.tidy = vmm_tidy,
 	.scan = scan,
 	.name_step = name_step,
 	.apply = apply,

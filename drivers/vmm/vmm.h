@@ -4,6 +4,7 @@
  *	vmm_host.c     what the host has for VMs
  *	vmm_find.c     a VM's process, by identity or by its mark
  *	vmm_observe.c  what is there and how it ended
+ *	vmm_logs.c     logs are kept small
  *	vmm_start.c    START and its undo
  *	vmm_stop.c     STOP, DELETE
  *
@@ -44,13 +45,18 @@ int vmm_kill(const struct proc_id *id, struct err *e);
 /* The QEMU of this host; ERR_FAILED with what to install when there is none. */
 int vmm_find_qemu(const char **path, struct err *e);
 
-/* Whether a VM that is to run can do so here at all; it has no facts of its own. */
+/* Whether a VM that is to run can do so here at all; it has no facts of its own. Logs when it has
+ * more processors than the host. */
 int vmm_resolve(struct host *h, const struct object *object, const struct record *record,
 	struct kvs *facts, struct err *e);
 
-/* Log what is bold about the VMs that are about to start: more processors or, together, more memory
- * than the host has. Silent when all of them run. */
+/* Log when the VMs that are to run have more memory together than the host has. Silent when all of
+ * them run already. */
 void vmm_warn(struct host *h, const struct view *views, size_t n);
+
+/* Shorten what VMs that run have printed; before a start: that of one VM, whose console begins anew. */
+void vmm_tidy(struct host *h, const struct view *views, size_t n);
+void vmm_logs_begin(int run_fd);
 
 int vmm_observe(struct host *h, struct view *views, size_t n, struct err *e);
 int vmm_start(struct host *h, const struct step *step, struct kvs *facts, struct err *e);

@@ -9,6 +9,7 @@
 #include "schema/field.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -51,6 +52,18 @@ static uint32_t host_cpus(void)
 	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 0 : (uint32_t)CPU_COUNT(&set);
 }
 
+/* Once, when it is new or has got more. */
+static void warn_cpus(const struct vm_spec *vm, const struct record *record)
+{
+	const char *had = record && record->state == RECORD_MADE
+		? kvs_get(&record->fields, "vcpus") : NULL;
+	const uint32_t cpus = host_cpus();
+
+	if (cpus && vm->vcpus > cpus && (!had || strtoul(had, NULL, 10) < vm->vcpus))
+		log_warn("more vcpus than processors", "vm=%s vcpus=%u host=%u", vm->head.name,
+			vm->vcpus, cpus);
+}
+
 int vmm_resolve(struct host *h, const struct object *object, const struct record *record,
 	struct kvs *facts, struct err *e)
 {
@@ -58,10 +71,10 @@ int vmm_resolve(struct host *h, const struct object *object, const struct record
 	const char *qemu;
 	uint64_t ram, all;
 
-	(void)record;
 	(void)facts;
 	if (!vm->running)
 		return 0;
+	warn_cpus(vm, record);
 	if (vmm_find_qemu(&qemu, e) < 0)
 		return -1;
 	host_memory(&ram, &all);
@@ -73,7 +86,6 @@ int vmm_resolve(struct host *h, const struct object *object, const struct record
 
 void vmm_warn(struct host *h, const struct view *views, size_t n)
 {
-	const uint32_t cpus = host_cpus();
 	uint64_t ram, all, sum = 0;
 	bool news = false;
 
@@ -85,12 +97,7 @@ void vmm_warn(struct host *h, const struct view *views, size_t n)
 		if (!vm || !vm->running)
 			continue;
 		sum += vm->memory;
-		if (views[i].observed.running || views[i].observed.finished)
-			continue;
-		news = true;
-		if (cpus && vm->vcpus > cpus)
-			log_warn("more vcpus than processors", "vm=%s vcpus=%u host=%u", vm->head.name,
-				vm->vcpus, cpus);
+		news |= !views[i].observed.running && !views[i].observed.finished;
 	}
 	if (news && sum > ram)
 		log_warn("VMs have more memory than the host",

@@ -32,8 +32,7 @@
 #include <unistd.h>
 
 #define NONCE_TEXT_MAX 17
-#define GIB (1024ull * 1024 * 1024)
-#define OUTPUT_KEEP_MAX 16777216
+#define LOG_SIZE_MAX (64ull * 1024 * 1024)
 #define ANSWER_MS 30000
 #define POLL_MS 2
 #define LAST_LINES 6
@@ -169,18 +168,6 @@ static int adopt(const struct start *s, struct proc_id *id, struct err *e)
 	return err_hint(e, "apply again: the next pass looks at what is there first");
 }
 
-/* Only ever grows by one VM's run before: of the console one boot is kept, of the output as much as
- * there was, up to a bound. */
-static void keep_logs(int run_fd)
-{
-	struct stat st;
-
-	renameat(run_fd, RUN_CONSOLE, run_fd, RUN_CONSOLE ".1");
-	if (fstatat(run_fd, RUN_OUTPUT, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		st.st_size > OUTPUT_KEEP_MAX)
-		renameat(run_fd, RUN_OUTPUT, run_fd, RUN_OUTPUT ".1");
-}
-
 static int clean(int run_fd, struct err *e)
 {
 	static const char *const stale[] = {RUN_QMP, RUN_REPORT, RUN_PID, RUN_NOTE};
@@ -231,8 +218,9 @@ static int spawn(const struct start *s, struct proc_id *id, int *pidfd, struct e
 		return err_sys(e, errno, "cannot create %s", RUN_LOG);
 	if (largest < s->vm->disk_size)
 		largest = s->vm->disk_size;
-	/* A guest that floods console or output fills at most this. */
-	spec.file_size_max = largest > GIB ? largest : GIB;
+	/* What a guest can make of each log until the next pass; no less than its disk, whose file is
+	 * under the same limit. */
+	spec.file_size_max = largest > LOG_SIZE_MAX ? largest : LOG_SIZE_MAX;
 	return proc_spawn(&spec, id, pidfd, e);
 }
 
@@ -285,7 +273,7 @@ static int launch(const struct start *s, struct proc_id *id, struct err *e)
 {
 	_cleanup_fd_ int pidfd = -1;
 
-	keep_logs(s->run_fd);
+	vmm_logs_begin(s->run_fd);
 	if (clean(s->run_fd, e) < 0 || write_files(s, e) < 0 || spawn(s, id, &pidfd, e) < 0)
 		return -1;
 	if (wait_answer(s, id, pidfd, e) == 0)

@@ -162,6 +162,10 @@ static const char *read_text(struct arena *a, int state_fd, const char *vm, char
 		return errno == ENOENT ? "" : arena_dup(a, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return "not a regular file";
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return "belongs to another user, or others may write to it";
+	if (st.st_nlink != 1)
+		return "has a second name somewhere";
 	if (file_read(a, dir, "handles.json", HANDLES_MAX, text, n, &err) < 0)
 		return arena_dup(a, err.msg);
 	return NULL;

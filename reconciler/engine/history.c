@@ -110,10 +110,13 @@ void history_decisions(struct history *h, const struct intents *interrupted)
 {
 	const struct plan *plan = h->plan;
 
-	vec_each(i, interrupted)
+	vec_each(i, interrupted) {
+		if (i->op == STEP_OP_N || i->kind == KIND_N)
+			continue; /* stays open: told when it is closed */
 		set_detail(h, add(h, views_find(plan->views, i->kind, i->name), i->kind, i->name,
 			"interrupted"), json_pack("{s:s, s:s}", "op", step_op_name(i->op), "pass",
 			i->pass));
+	}
 	for (size_t i = 0; i < plan->views->n; i++) {
 		const struct delta *d = &plan->deltas[i];
 

@@ -225,6 +225,25 @@ static int resolve(struct pass *p, struct err *e)
 	return 0;
 }
 
+/* A newer version began something here that this one does not know, and so cannot finish or take back:
+ * what has that name stays as it is. */
+static void distrust_unknown(struct pass *p)
+{
+	vec_each(i, &p->interrupted) {
+		if (i->op != STEP_OP_N && i->kind != KIND_N)
+			continue;
+		vec_each(v, &p->views) {
+			const enum kind kind = v->object ? v->object->kind : v->record->kind;
+
+			if (strcmp(i->name, v->object ? v->object->name : v->record->name) ||
+				(kind != i->kind && kind != KIND_VM && kind != KIND_DISK))
+				continue;
+			v->unresolved = arena_printf(p->a, "pass %s began a step that this version "
+				"does not know; use the newer reconcile that ran it", i->pass);
+		}
+	}
+}
+
 static int observe(struct pass *p, struct err *e)
 {
 	for (size_t from = 0, to; from < p->views.n; from = to) {
@@ -242,6 +261,8 @@ static int observe(struct pass *p, struct err *e)
 		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
 		if (driver_for(kind)->observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
+		if (p->write && driver_for(kind)->tidy)
+			driver_for(kind)->tidy(&p->home.host, &p->views.v[from], to - from);
 	}
 	return 0;
 }
@@ -311,6 +332,7 @@ static int look(struct pass *p, struct err *e)
 		make_views(p);
 	if ((!p->recall && resolve(p, e) < 0) || observe(p, e) < 0)
 		return -1;
+	distrust_unknown(p);
 	vec_each(v, &p->views)
 		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
 	if (p->recall)

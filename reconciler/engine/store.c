@@ -670,12 +670,35 @@ int store_outcome(struct store *s, int64_t id, const char *state, const char *er
 	return step_done(s, st, "cannot write the journal", e);
 }
 
+/* "'create', 'update' ...": the names of a table, for SQL. They hold no quotes. */
+static const char *sql_names(struct arena *a, const char *(*name)(int i), int n)
+{
+	const char *list = "";
+
+	for (int i = 0; i < n; i++)
+		list = arena_printf(a, "%s%s'%s'", list, i ? ", " : "", name(i));
+	return list;
+}
+
+static const char *op_at(int i)
+{
+	return step_op_name((enum step_op)i);
+}
+
+static const char *kind_at(int i)
+{
+	return kind_name((enum kind)i);
+}
+
 int store_close_intents(struct store *s, struct err *e)
 {
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *close = arena_printf(&a, "UPDATE journal SET state = 'interrupted'"
+		" WHERE state = 'intent' AND op IN (%s) AND kind IN (%s)",
+		sql_names(&a, op_at, STEP_OP_N), sql_names(&a, kind_at, KIND_N));
 	char trim[160];
 
-	if (run(s, "UPDATE journal SET state = 'interrupted' WHERE state = 'intent'",
-		    "cannot write the journal", e) < 0)
+	if (run(s, close, "cannot write the journal", e) < 0)
 		return -1;
 	snprintf(trim, sizeof(trim),
 		"DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - %d", JOURNAL_KEEP);

@@ -29,8 +29,8 @@ struct leases {
 struct intent {
 	int64_t id;
 	const char *pass;
-	enum step_op op;
-	enum kind kind;
+	enum step_op op; /* STEP_OP_N: one that this version does not know */
+	enum kind kind;  /* KIND_N: likewise */
 	const char *name;
 };
 
@@ -90,7 +90,8 @@ int store_intent(struct store *s, const char *pass, const struct step *step, int
 int store_outcome(struct store *s, int64_t id, const char *state, const char *error,
 	struct err *e);
 
-/* Close every open intent of earlier passes as "interrupted". */
+/* Close every open intent of earlier passes as "interrupted", but not those whose operation or kind is
+ * unknown here: a newer version began them. */
 int store_close_intents(struct store *s, struct err *e);
 
 /* A named value; NULL in *value when there is none. */

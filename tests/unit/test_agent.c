@@ -292,6 +292,34 @@ static void test_hostile_answers(void **state)
 	free(flood);
 }
 
+/* BI-105: a guest that sends one byte and then another does not stretch the wait for its answer. */
+static void *drip(void *arg)
+{
+	const int fd = *(const int *)arg;
+	const struct timespec nap = {.tv_nsec = 2000000};
+
+	while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		nanosleep(&nap, NULL);
+	return NULL;
+}
+
+static void test_dripping_guest(void **state)
+{
+	struct err e = ERR_INIT;
+	struct agent *a = NULL;
+	pthread_t thread;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(fcntl(fds[1], F_SETFL, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, drip, &fds[1]), 0);
+	assert_int_equal(agent_attach(fds[0], 100, &a, &e), -1);
+	assert_int_equal(e.kind, ERR_TIMEOUT);
+	pthread_join(thread, NULL); /* the channel was closed, so it ends */
+	close(fds[1]);
+}
+
 static void test_noise_around_an_answer(void **state)
 {
 	static const struct reply replies[] = {HELLO, {"sync",
@@ -625,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_no_hello),
 		cmocka_unit_test(test_hostile_ids),
 		cmocka_unit_test(test_hostile_answers),
+		cmocka_unit_test(test_dripping_guest),
 		cmocka_unit_test(test_noise_around_an_answer),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_poweroff),

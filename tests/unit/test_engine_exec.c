@@ -397,6 +397,58 @@ static void content_of_another_source_is_kept(void **state)
 	pass_close(&p);
 }
 
+static void raw_do(const char *sql)
+{
+	char path[SCRATCH_MAX + 32];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/state/state.db", engine_dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static enum verdict verdict_of(const struct pass *p, enum kind kind, const char *name)
+{
+	return p->plan.deltas[views_find(&p->views, kind, name) - p->views.v].verdict;
+}
+
+/* BI-081: a newer version has begun something that this one does not know. That VM is not touched,
+ * deleted or forgotten, it is said why, others go on, and the intent stays for who knows it. */
+static void a_step_of_a_newer_version(void **state)
+{
+	static const char *const begun[] = {"'teleport', 'vm', 'web'", "'create', 'shadow', 'web'"};
+
+	(void)state;
+	engine_apply(SPEC_WEB);
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const wanted[] = {SPEC_HEAD
+			"  web: {image: base, kernel: k, memory: 64MiB, disk: 8GiB}\n" DB, NULL};
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+
+		raw_do(arena_printf(&a, "INSERT INTO journal (pass, op, kind, name, args, state, begun_ms)"
+			" VALUES ('f-1', %s, '{}', 'intent', 1)", begun[i]));
+		for (size_t j = 0; j < 2; j++) {
+			struct pass p = engine_pass(&a, wanted[j]);
+
+			engine_look(&p);
+			assert_int_equal(verdict_of(&p, KIND_VM, "web"), VERDICT_CONFLICT);
+			assert_int_equal(verdict_of(&p, KIND_DISK, "web"), VERDICT_CONFLICT);
+			assert_non_null(strstr(p.plan.deltas[views_find(&p.views, KIND_VM, "web") -
+				p.views.v].reasons.v[0].text, "pass f-1 began a step that this version"));
+			engine_act(&p);
+			for (size_t k = 0; k < p.plan.steps.n; k++)
+				assert_string_not_equal(p.plan.steps.v[k].step.name, "web");
+			pass_close(&p);
+		}
+		assert_int_equal(count("SELECT count(*) FROM journal WHERE state = 'intent'"), 1);
+		assert_int_equal(count("SELECT count(*) FROM object WHERE name = 'web'"), 2);
+		raw_do("UPDATE journal SET state = 'done' WHERE state = 'intent'");
+		engine_apply(SPEC_WEB);
+		engine_assert_converged(SPEC_WEB);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, engine_set_up, engine_tear_down)
 
 int main(void)
@@ -413,6 +465,7 @@ int main(void)
 		T(what_never_began_is_not_undone),
 		T(a_lost_database_keeps_identities),
 		T(content_of_another_source_is_kept),
+		T(a_step_of_a_newer_version),
 	};
 
 	return cmocka_run_group_tests_name("exec", tests, NULL, NULL);

@@ -507,6 +507,42 @@ static void test_observe_what_cannot_serve(void **state)
 	close(agent);
 }
 
+/* BI-076: what is no identity of a live VMM is none, and no process is hit for it. */
+static void test_bad_identities(void **state)
+{
+	static const char *const args[] = {"sleep", "1000", NULL};
+	static const char *const pids[] = {"0", "1", "-1", "", "1.5", "0x10", "ten", "2147483648",
+		"4294967297", "99999999999999999999"};
+	struct world *w = *state;
+	struct proc_spec spec = {.path = "/bin/sleep", .argv = args, .cwd_fd = -1, .stdin_fd = -1,
+		.stdout_fd = -1, .stderr_fd = -1, .dies_with_us = true};
+	struct proc_id id, wrong;
+
+	assert_int_equal(proc_spawn(&spec, &id, NULL, &w->e), 0);
+	w->spec.stop_timeout_ms = 1;
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]) + 2; i++) {
+		struct record r = {.kind = KIND_VM, .name = "web", .state = RECORD_MADE};
+		struct view v = {.object = &w->object, .record = &r};
+
+		wrong = id;
+		if (i == sizeof(pids) / sizeof(pids[0]))
+			wrong.start++;
+		if (i == sizeof(pids) / sizeof(pids[0]) + 1)
+			wrong.boot_id[0] ^= 1;
+		rundir_id_set(&w->arena, &r.facts, &wrong);
+		if (i < sizeof(pids) / sizeof(pids[0]))
+			kvs_set(&w->arena, &r.facts, "pid", pids[i]);
+		assert_int_equal(driver_vm.observe(&w->h, &v, 1, &w->e), 0);
+		assert_false(v.observed.running);
+		w->step.args = r.facts;
+		w->step.op = STEP_STOP;
+		assert_int_equal(driver_vm.apply(&w->h, &w->step, &w->facts, &w->e), 0);
+		assert_true(proc_is_alive(&id));
+	}
+	assert_int_equal(proc_signal(&id, SIGKILL, NULL), 0);
+	assert_int_equal(proc_wait_gone(&id, 10000, NULL), 0);
+}
+
 /* More memory than the host can ever give is an error before anything is made. */
 static void test_host_is_too_small(void **state)
 {
@@ -549,6 +585,7 @@ int main(void)
 		T(test_observe_without_process),
 		T(test_rebooted_host),
 		T(test_observe_what_cannot_serve),
+		T(test_bad_identities),
 		T(test_host_is_too_small),
 	};
 

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -139,6 +140,32 @@ static void test_plain(void **state)
 			cases[i].plain);
 }
 
+/* A log that another process goes on writing to: what is kept begins with a whole line, and what comes
+ * next stands right behind it. */
+static void test_tail_keep(void **state)
+{
+	struct err e = ERR_INIT;
+	int writer;
+
+	(void)state;
+	writer = openat(dir_fd, "grows", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	assert_true(writer >= 0);
+	for (int i = 0; i < 1000; i++)
+		dprintf(writer, "line %04d\n", i);
+	assert_int_equal(tail_keep(dir_fd, "grows", 10000, 100, &e), 0);
+	assert_int_equal(lseek(writer, 0, SEEK_END), 10000); /* not larger than that: left alone */
+	assert_int_equal(tail_keep(dir_fd, "grows", 9999, 95, &e), 0);
+	dprintf(writer, "behind\n");
+	assert_string_equal(tail_read(&arena, dir_fd, "grows", 8192, &(size_t){0}),
+		"line 0991\nline 0992\nline 0993\nline 0994\nline 0995\nline 0996\n"
+		"line 0997\nline 0998\nline 0999\nbehind\n");
+	assert_int_equal(tail_keep(dir_fd, "is-not-there", 1, 1, &e), 0);
+	assert_int_equal(symlinkat("grows", dir_fd, "grows-link"), 0);
+	assert_int_equal(tail_keep(dir_fd, "grows-link", 1, 1, &e), 0);
+	assert_int_equal(lseek(writer, 0, SEEK_END), 97);
+	close(writer);
+}
+
 static void test_tail(void **state)
 {
 	size_t n;
@@ -182,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_bootcache),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_tail_keep),
 		cmocka_unit_test(test_tail_of_no_file),
 	};
 

@@ -38,10 +38,10 @@ static const char *const golden[] = {
 	"-pidfile", "vmm.pid",
 	"-kernel", "/s/kernels/k/kernel",
 	"-initrd", "/s/kernels/k/initrd",
-	"-append", "console=ttyS0 reboot=k panic=1 quiet loglevel=3 tsc_early_khz=2596098",
+	"-append", "console=ttyS0 reboot=k panic=1 quiet loglevel=3 no_timer_check tsc_early_khz=2596098",
 	"-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off",
 	"-mon", "chardev=qmp,mode=control",
-	"-chardev", "file,id=console,path=console.log",
+	"-chardev", "file,id=console,path=console.log,append=on",
 	"-serial", "chardev:console",
 	"-device", "i8042",
 	"-device", "pvpanic",
@@ -169,7 +169,7 @@ static void test_kernel_args(void **state)
 	c.kernel_args = "mitigations=off x=1,2";
 	build(&c, &argv);
 	assert_string_equal(option(&argv, "-append", 0), "console=ttyS0 reboot=k panic=1 quiet "
-		"loglevel=3 tsc_early_khz=2596098 mitigations=off x=1,2");
+		"loglevel=3 no_timer_check tsc_early_khz=2596098 mitigations=off x=1,2");
 	c.kernel_args = "a\nb";
 	assert_int_equal(qemu_argv(&arena, &c, &argv, &e), -1);
 	assert_int_equal(e.kind, ERR_SPEC);

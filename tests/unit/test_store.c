@@ -208,6 +208,90 @@ static void transactions_are_whole(void **state)
 	assert_int_equal(raw_int("SELECT count(*) FROM object"), 0);
 }
 
+/* The schema of version 1 and a database as it left one, in its own words: what is kept here must not
+ * follow the program's. */
+static const char version_1[] =
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+	"CREATE TABLE object (kind TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL,"
+	"  state TEXT NOT NULL CHECK (state IN ('making', 'made', 'failed', 'deleting')),"
+	"  fields TEXT NOT NULL, facts TEXT NOT NULL, place TEXT NOT NULL, reason TEXT,"
+	"  attempts INTEGER NOT NULL, retry_at_ms INTEGER NOT NULL,"
+	"  changed_at_ms INTEGER NOT NULL, generation INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, name, source)) STRICT, WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX object_name ON object (kind, name) WHERE kind IN ('vm', 'disk');"
+	"CREATE TABLE lease (pool TEXT NOT NULL, value INTEGER NOT NULL CHECK (value >= 0),"
+	"  owner TEXT NOT NULL, PRIMARY KEY (pool, value), UNIQUE (pool, owner)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE journal (id INTEGER PRIMARY KEY, pass TEXT NOT NULL, op TEXT NOT NULL,"
+	"  kind TEXT NOT NULL, name TEXT NOT NULL, args TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN"
+	"    ('intent', 'done', 'failed', 'undone', 'undo-failed', 'interrupted')),"
+	"  error TEXT, begun_ms INTEGER NOT NULL, ended_ms INTEGER) STRICT;"
+	"CREATE INDEX journal_open ON journal (state) WHERE state = 'intent';"
+	"INSERT INTO meta VALUES ('instance', '1a2b3c4d');"
+	"INSERT INTO object VALUES ('vm', 'web', '/a.yaml', 'made', '{\"memory\":\"128MiB\",\"running\":\"true\"}',"
+	"  '{\"cid\":\"7\",\"pid\":\"12\"}', '/a.yaml:7:3', NULL, 0, 0, 1700000000000, 3);"
+	"INSERT INTO object VALUES ('vm', 'off', '/a.yaml', 'made', '{\"running\":\"false\"}',"
+	"  '{}', '/a.yaml:9:3', NULL, 0, 0, 1700000000000, 1);"
+	"INSERT INTO object VALUES ('disk', 'web', '/a.yaml', 'failed', '{}', '{\"file\":\"vms/web/root.img\"}',"
+	"  '/a.yaml:7:3', 'no room', 2, 1700000001000, 1700000000000, 3);"
+	"INSERT INTO lease VALUES ('cid', 7, 'vm/web');"
+	"INSERT INTO journal VALUES (41, 'old-1', 'start', 'vm', 'web', '{}', 'intent', NULL, 1, NULL);"
+	"PRAGMA user_version = 1;";
+
+static void a_database_of_version_1(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct store *s = NULL;
+	struct records records;
+	struct leases leases;
+	struct intents open;
+	struct events then = {0};
+	struct err err = ERR_INIT;
+	const char *instance;
+	int64_t floor_ms;
+
+	(void)state;
+	raw_do(version_1);
+	if (store_open(scratch, true, &s, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(store_load(s, &a, &records, &leases, &open, &err), 0);
+	assert_int_equal(records.n, 3);
+	assert_string_equal(records.v[0].name, "web");
+	assert_int_equal(records.v[0].kind, KIND_DISK);
+	assert_int_equal(records.v[0].state, RECORD_FAILED);
+	assert_string_equal(records.v[0].reason, "no room");
+	assert_int_equal(records.v[0].attempts, 2);
+	assert_int_equal(records.v[0].retry_at_ms, 1700000001000);
+	assert_string_equal(records.v[2].name, "web");
+	assert_string_equal(kvs_get(&records.v[2].fields, "memory"), "128MiB");
+	assert_string_equal(kvs_get(&records.v[2].facts, "pid"), "12");
+	assert_int_equal(records.v[2].generation, 3);
+	assert_int_equal(leases.n, 1);
+	assert_int_equal(leases.v[0].value, 7);
+	assert_int_equal(open.n, 1);
+	assert_int_equal(open.v[0].id, 41);
+	assert_int_equal(open.v[0].op, STEP_START);
+	assert_int_equal(store_meta_get(s, &a, "instance", &instance, &err), 0);
+	assert_string_equal(instance, "1a2b3c4d");
+	/* What was there before history began is its first page. */
+	assert_int_equal(store_event_floor(s, &floor_ms, &err), 0);
+	assert_int_equal(store_event_states(s, &a, INT64_MAX, &then, &err), 0);
+	assert_int_equal(then.n, 3);
+	assert_string_equal(then.v[0].state, "failed");
+	assert_string_equal(then.v[1].state, "stopped");
+	assert_string_equal(then.v[2].state, "running");
+	store_close(s);
+	/* The old one is kept as it was, and the new one is not migrated again. */
+	assert_true(raw_int("PRAGMA user_version") >= 2);
+	assert_int_equal(access(arena_printf(&a, "%s/state.db.v1", scratch), F_OK), 0);
+	assert_int_equal(rename(arena_printf(&a, "%s/state.db.v1", scratch),
+		arena_printf(&a, "%s/state.db", scratch)), 0);
+	unlink(arena_printf(&a, "%s/state.db-wal", scratch));
+	unlink(arena_printf(&a, "%s/state.db-shm", scratch));
+	assert_int_equal(raw_int("PRAGMA user_version"), 1);
+	assert_int_equal(raw_int("SELECT count(*) FROM object"), 3);
+	assert_int_equal(raw_int("SELECT count(*) FROM sqlite_schema WHERE name = 'event'"), 0);
+}
+
 static void it_is_set_up_for_power_cuts(void **state)
 {
 	struct store *s = open_store(true);
@@ -410,6 +494,7 @@ int main(void)
 		T(the_journal_is_kept),
 		T(the_journal_is_bounded),
 		T(transactions_are_whole),
+		T(a_database_of_version_1),
 		T(it_is_set_up_for_power_cuts),
 		T(names_are_unique_where_they_must_be),
 		T(a_lease_has_one_owner),
