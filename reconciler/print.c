@@ -59,15 +59,34 @@ static json_t *pos_json(const struct pos *pos)
 		(int)pos->line, "col", (int)pos->col);
 }
 
+/* {"file", "line", "column"}; null: not in a file. */
+static json_t *place_json(const struct pos *pos)
+{
+	if (!pos->line)
+		return json_null();
+	return json_pack("{s:o, s:i, s:i}", "file", json_lossy(pos->file), "line", (int)pos->line,
+		"column", (int)pos->col);
+}
+
+static json_t *diag_json(const struct diag *d)
+{
+	json_t *j = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "severity",
+		d->severity == SEVERITY_ERROR ? "error" : "warning", "kind", err_kind_name(ERR_SPEC),
+		"message", json_lossy(d->msg), "expected", json_lossy(d->expected), "hint",
+		json_lossy(d->hint), "also", place_json(&d->other));
+	json_t *place = place_json(&d->pos);
+
+	json_object_update(j, place); /* file, line and column stand in it itself */
+	json_decref(place);
+	return j;
+}
+
 json_t *print_diags_json(const struct diags *d)
 {
 	json_t *list = json_array();
 
 	vec_each(one, d)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o}", "severity",
-			one->severity == SEVERITY_ERROR ? "error" : "warning", "at",
-			pos_json(&one->pos), "message", json_lossy(one->msg), "hint",
-			json_lossy(one->hint)));
+		json_array_append_new(list, diag_json(one));
 	return list;
 }
 
