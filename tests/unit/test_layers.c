@@ -238,7 +238,7 @@ static void test_variables(void **state)
 	EFFECTIVE(o, "vm/v", "env", "E", "from env field 6:6, E RECONCILE_VAR_E 0");
 	EFFECTIVE(o, "vm/v", "env", "C", "33 field 5:67, C its default 4, C its default 4");
 	EFFECTIVE(o, "vm/v", "env", "F", "f field 6:17, NONE the default in ${...} 6");
-	EFFECTIVE(o, "vm/v", "env", "B", "x=${A} field 5:55, B --var 0");
+	EFFECTIVE(o, "vm/v", "env", "B", "x=${A} field 5:56, B --var 0");
 }
 
 static void test_variables_of_layers(void **state)
