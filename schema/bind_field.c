@@ -252,10 +252,11 @@ static const char *why_not_shared(const struct field *f)
 static bool refuse_map(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	const struct noun *later = later_find(b->noun->key);
+	const struct noun *later;
 
-	if (n->type != YAML_MAP || field_is_map(f) || !later || !later_has(b->noun, f->path, ""))
+	if (n->type != YAML_MAP || field_is_map(f) || !later_has(b->noun, f->path, ""))
 		return false;
+	later = later_find(b->noun->key);
 	BIND_ERROR(b->l, b->src, n, "a map for \"%s\" is not supported yet", f->path);
 	later_check(b->l, b->src, later, bind_where(&scratch, b), f->path, n);
 	return true;

@@ -66,15 +66,11 @@ static void warn_unused_profile(struct load *l)
 
 /* ---- one VM, profile or set of defaults ------------------------------------------------------- */
 
-static size_t row_of(const struct spec_head *h, const char *path)
-{
-	return (size_t)(field_find(h->noun, path) - h->noun->fields);
-}
-
-/* Whether it stands here itself: not a default, and not in a profile. */
+/* Whether it stands here itself: not a default, and not in a profile. Asked last: it looks for the
+ * row, and nearly no VM gets this far. */
 static bool is_own(const struct spec_head *h, const char *path)
 {
-	size_t row = row_of(h, path);
+	size_t row = (size_t)(field_find(h->noun, path) - h->noun->fields);
 
 	return h->at[row].line && !(h->more && h->more->layers && h->more->layers[row]);
 }
@@ -106,7 +102,7 @@ static void warn_stopped(struct load *l, const struct vm_spec *vm)
 
 static void warn_small_memory(struct load *l, const struct vm_spec *vm)
 {
-	if (is_own(&vm->head, "memory") && vm->memory < MEMORY_PLAUSIBLE)
+	if (vm->memory < MEMORY_PLAUSIBLE && is_own(&vm->head, "memory"))
 		load_warn(l, field_pos(&vm->head, "memory"),
 			"memory: %s is less than most kernels need to boot; %s is more likely to do",
 			size_print(l->a, vm->memory), size_print(l->a, MEMORY_PLAUSIBLE));
@@ -117,7 +113,7 @@ static void warn_command_line(struct load *l, const struct vm_spec *vm)
 {
 	struct diag *d;
 
-	if (!is_own(&vm->head, "command") || vm->command.n != 1 || !strchr(vm->command.v[0], ' '))
+	if (vm->command.n != 1 || !strchr(vm->command.v[0], ' ') || !is_own(&vm->head, "command"))
 		return;
 	d = load_warn(l, field_pos(&vm->head, "command"),
 		"command: the name of the program is %s, with the blanks in it",
@@ -134,17 +130,23 @@ static bool ends_with(const char *name, size_t n, const char *word)
 
 static bool sounds_secret(const char *name, size_t n)
 {
+	static const char last_letters[] = "dDeEtTnNyYsS";
 	static const char *const words[] = {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN",
 		"API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIALS"};
 
+	if (!n || !strchr(last_letters, name[n - 1]))
+		return false;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (ends_with(name, n, words[i]))
 			return true;
 	return false;
 }
 
-static bool is_joined(const struct spec_head *h, size_t row, const char *entry, size_t n)
+/* Whether a profile or the defaults gave that NAME of env. */
+static bool is_joined(const struct spec_head *h, const char *entry, size_t n)
 {
+	size_t row = (size_t)(field_find(h->noun, "env") - h->noun->fields);
+
 	if (!h->more)
 		return false;
 	vec_each(k, &h->more->keys)
@@ -161,15 +163,13 @@ static bool is_outside(const struct vm_spec *vm, const char *entry, size_t n)
 
 static void warn_clear_secret(struct load *l, const struct vm_spec *vm)
 {
-	size_t row = row_of(&vm->head, "env");
-
 	for (size_t i = 0; i < vm->env.n && !diags_full(l->diags); i++) {
 		const char *entry = vm->env.v[i];
 		size_t n = strcspn(entry, "=");
 		struct diag *d;
 
 		if (!entry[n + 1] || !sounds_secret(entry, n) || is_outside(vm, entry, n) ||
-			is_joined(&vm->head, row, entry, n))
+			is_joined(&vm->head, entry, n))
 			continue;
 		d = load_warn(l, field_pos(&vm->head, "env"),
 			"env: %.*s sounds like a secret, and its value is in the spec, in plans and in "
