@@ -30,14 +30,15 @@ static json_t *number_or_null(uint32_t n)
 	return n ? json_integer(n) : json_null();
 }
 
-static json_t *problem(const char *kind, const char *message, const char *hint,
-	const struct pos *pos, const struct pos *other)
+static json_t *problem(const char *kind, const char *message, const char *expected,
+	const char *hint, const struct pos *pos, const struct pos *also)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "message",
-		json_lossy(message), "hint", json_lossy(hint && hint[0] ? hint : NULL), "file",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind, "message",
+		json_lossy(message), "expected", json_lossy(expected), "hint",
+		json_lossy(hint && hint[0] ? hint : NULL), "file",
 		json_lossy(pos->file && pos->file[0] ? pos->file : NULL), "line",
-		number_or_null(pos->line), "column", number_or_null(pos->col), "other",
-		document_pos(other));
+		number_or_null(pos->line), "column", number_or_null(pos->col), "also",
+		document_pos(also));
 }
 
 static void append(json_t **list, json_t *j)
@@ -52,7 +53,7 @@ void document_error(struct cli *c, const struct err *e, const struct step *step,
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	const struct pos pos = {e->file, e->line, e->col}, nowhere = {0};
-	json_t *j = problem(err_kind_name(e->kind), e->msg, e->hint, &pos, &nowhere);
+	json_t *j = problem(err_kind_name(e->kind), e->msg, NULL, e->hint, &pos, &nowhere);
 
 	if (step) {
 		json_object_set_new(j, "object",
@@ -69,7 +70,8 @@ void document_diags(struct cli *c, const struct diags *d)
 {
 	vec_each(one, d)
 		append(one->severity == SEVERITY_ERROR ? &c->errors : &c->warnings,
-			problem(err_kind_name(ERR_SPEC), one->msg, one->hint, &one->pos, &one->other));
+			problem(err_kind_name(ERR_SPEC), one->msg, one->expected, one->hint, &one->pos,
+				&one->other));
 }
 
 void document_drop(struct cli *c)

@@ -25,6 +25,7 @@ struct spec_input session_input(const struct cli *c)
 		.var_files = c->var_files.v,
 		.n_var_files = c->var_files.n,
 		.env = getenv,
+		.places = c->effective,
 	};
 }
 
@@ -56,7 +57,8 @@ int session_spec(struct cli *c, const char *const *files, size_t n, struct spec 
 	struct diags diags = {0};
 	int rc;
 
-	in.run = run_secret;
+	if (c->cmd == &cmd_plan || c->cmd == &cmd_apply || c->cmd == &cmd_drift)
+		in.run = run_secret;
 	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 	session_diags(c, &diags);
 	return rc;

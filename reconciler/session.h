@@ -5,8 +5,8 @@
 #include "reconciler/engine/pass.h"
 #include "schema/spec.h"
 
-/* Read the spec files of this command; diagnostics go to stderr, or into the document. Programs
- * that give secrets are run. */
+/* Read the spec files of this command; diagnostics go to stderr, or into the document. plan, apply
+ * and drift run the programs that give secrets. */
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
 

@@ -484,7 +484,7 @@ static struct diag *add_diag(struct load *l, enum severity severity, struct pos 
 	return d;
 }
 
-void load_warn(struct load *l, struct pos pos, const char *fmt, ...)
+struct diag *load_warn(struct load *l, struct pos pos, const char *fmt, ...)
 {
 	char msg[1024];
 	va_list ap;
@@ -492,7 +492,7 @@ void load_warn(struct load *l, struct pos pos, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	add_diag(l, SEVERITY_WARNING, pos, msg);
+	return add_diag(l, SEVERITY_WARNING, pos, msg);
 }
 
 struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)

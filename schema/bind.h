@@ -120,7 +120,7 @@ struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Add a warning at such a place. */
-void load_warn(struct load *l, struct pos pos, const char *fmt, ...)
+struct diag *load_warn(struct load *l, struct pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Read one file, folder or "-" of the command line. 0 or -1 with e. schema/files.c */
@@ -160,6 +160,15 @@ void replicas_expand(struct load *l);
 
 /* Warn of what is legal but surely not meant. Only for a spec without errors. schema/warn.c */
 void warn_spec(struct load *l);
+
+/* Each warning has its tests/schema/pass-warning-NAME.yaml. */
+struct warning {
+	const char *name;
+	void (*spec)(struct load *l); /* NULL: vm, for each VM, profile and the defaults */
+	void (*vm)(struct load *l, const struct vm_spec *vm);
+};
+extern const struct warning warnings[];
+extern const size_t warning_count;
 
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

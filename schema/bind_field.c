@@ -6,6 +6,7 @@
 #include "schema/bind.h"
 
 #include "schema/base/utf8.h"
+#include "schema/describe.h"
 #include "schema/later.h"
 #include "schema/value.h"
 
@@ -17,13 +18,22 @@
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-/* A diagnostic out of what a parser of values said; f when it did not name the field. */
-static void complain_err(struct binding *b, const struct yaml_node *n, const struct field *f,
-	const struct err *e)
+/* "a size such as 512MiB, 32MiB to 1TiB" */
+static const char *expected_of(struct arena *a, const struct field *f)
 {
-	struct diag *d = BIND_ERROR(b->l, b->src, n, "%s%s%s", f ? f->path : "", f ? ": " : "",
-		e->msg);
+	const char *bounds = describe_bounds(a, f);
 
+	return arena_printf(a, "%s%s%s", field_expects(a, f), *bounds ? ", " : "", bounds);
+}
+
+/* A diagnostic out of what a parser of values said; named: with the field in front. */
+static void complain_err(struct binding *b, const struct yaml_node *n, const struct field *f,
+	bool named, const struct err *e)
+{
+	struct diag *d = BIND_ERROR(b->l, b->src, n, "%s%s%s", named ? f->path : "",
+		named ? ": " : "", e->msg);
+
+	d->expected = expected_of(b->l->a, f);
 	if (*e->hint)
 		diag_hint(b->l->a, d, "%s", e->hint);
 	vec_each(t, &b->l->traces)
@@ -36,6 +46,7 @@ static void complain_type(struct binding *b, const struct field *f, const struct
 	struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: %s expected, not %s", f->path,
 		field_expects(b->l->a, f), yaml_what(n));
 
+	d->expected = expected_of(b->l->a, f);
 	if (!yaml_is_null(n))
 		return;
 	if (f->required)
@@ -101,7 +112,7 @@ static void bind_scalar(struct binding *b, const struct field *f, const struct y
 	if (f->type == FIELD_PATH)
 		text = absolute(b, text);
 	if (field_parse(b->l->a, f, text, b->head, &e) < 0)
-		complain_err(b, n, NULL, &e);
+		complain_err(b, n, f, false, &e);
 	else if (f->type == FIELD_NAME)
 		add_ref(b, f, n, string_of(b, f));
 }
@@ -122,7 +133,7 @@ static void bind_element(struct binding *b, const struct field *f, const char *k
 		return;
 	}
 	if (field_append(b->l->a, f, key, n->text, b->head, &e) < 0)
-		complain_err(b, n, NULL, &e);
+		complain_err(b, n, f, false, &e);
 	else if (f->type == FIELD_NAMES)
 		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
 }
@@ -148,7 +159,7 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 	for (const struct yaml_node *i = n->child; i && !diags_full(b->l->diags); i = i->next)
 		bind_element(b, f, NULL, i);
 	if (!n->n && field_count(f, b->head, &e) < 0)
-		complain_err(b, n, NULL, &e);
+		complain_err(b, n, f, false, &e);
 }
 
 /* A value of env that stands elsewhere: env gets its marker, the text is kept apart. */
@@ -161,10 +172,45 @@ static void bind_secret(struct binding *b, const struct field *f, const struct y
 	if (!secret_read(b, key->text, key->child, &marker, &text))
 		return;
 	if (field_append(b->l->a, f, key->text, marker, b->head, &e) < 0)
-		complain_err(b, key, NULL, &e);
+		complain_err(b, key, f, false, &e);
 	else if (text)
 		value_join(b->l->a, &vm->secrets,
 			arena_printf(b->l->a, "%s=%s", key->text, text));
+}
+
+static bool holds(const struct yaml_node *n, const struct yaml_node *wanted)
+{
+	if (n == wanted)
+		return true;
+	for (const struct yaml_node *i = n->child; i; i = i->next)
+		if (holds(i, wanted))
+			return true;
+	return false;
+}
+
+/* Note which variables the value was made with; key: of a map, else NULL. */
+static void trace(struct binding *b, const struct field *f, const char *key,
+	const struct yaml_node *n)
+{
+	struct provenance *more = layers_more(b->l->a, b->head);
+	uint32_t row = (uint32_t)(f - b->noun->fields);
+
+	vec_each(t, &b->l->traces)
+		if (holds(n, t->node))
+			*vec_push(b->l->a, &more->vars) =
+				(struct var_use){row, key, t->name, t->how, t->pos};
+}
+
+/* Note where one NAME of a map stands and what its text was made with. */
+static void note_key(struct binding *b, const struct field *f, const struct yaml_node *k)
+{
+	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, k->text) : NULL;
+
+	if (b->l->in->places)
+		*vec_push(b->l->a, &layers_more(b->l->a, b->head)->places) = (struct key_place){
+			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, k->child)};
+	if (b->l->traces.n)
+		trace(b, f, key, k->child);
 }
 
 static void bind_map(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -183,34 +229,14 @@ static void bind_map(struct binding *b, const struct field *f, const struct yaml
 
 		if (k->bad)
 			continue;
+		note_key(b, f, k);
 		if (value_check_key(f, k->text, &e) < 0)
-			complain_err(b, k, f, &e);
+			complain_err(b, k, f, true, &e);
 		else if (f->type == FIELD_ENV && k->child->type == YAML_MAP && !k->child->bad)
 			bind_secret(b, f, k);
 		else
 			bind_element(b, f, k->text, k->child);
 	}
-}
-
-static bool holds(const struct yaml_node *n, const struct yaml_node *wanted)
-{
-	if (n == wanted)
-		return true;
-	for (const struct yaml_node *i = n->child; i; i = i->next)
-		if (holds(i, wanted))
-			return true;
-	return false;
-}
-
-/* Note which variables the value was made with. */
-static void trace(struct binding *b, uint32_t row, const struct yaml_node *n)
-{
-	struct provenance *more = layers_more(b->l->a, b->head);
-
-	vec_each(t, &b->l->traces)
-		if (holds(n, t->node))
-			*vec_push(b->l->a, &more->vars) =
-				(struct var_use){row, t->name, t->how, t->pos};
 }
 
 /* Fields that mean nothing when several VMs share them. */
@@ -226,10 +252,11 @@ static const char *why_not_shared(const struct field *f)
 static bool refuse_map(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	const struct noun *later = later_find(b->noun->key);
+	const struct noun *later;
 
-	if (n->type != YAML_MAP || field_is_map(f) || !later || !later_has(b->noun, f->path, ""))
+	if (n->type != YAML_MAP || field_is_map(f) || !later_has(b->noun, f->path, ""))
 		return false;
+	later = later_find(b->noun->key);
 	BIND_ERROR(b->l, b->src, n, "a map for \"%s\" is not supported yet", f->path);
 	later_check(b->l, b->src, later, bind_where(&scratch, b), f->path, n);
 	return true;
@@ -240,8 +267,8 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	const char *why = b->is_layer ? why_not_shared(f) : NULL;
 
 	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
-	if (b->l->traces.n)
-		trace(b, (uint32_t)(f - b->noun->fields), n);
+	if (b->l->traces.n && !field_is_map(f))
+		trace(b, f, NULL, n);
 	if (n->bad || refuse_map(b, f, n))
 		return;
 	if (why) {

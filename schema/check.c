@@ -16,7 +16,7 @@
 
 #define NAME_MAX_BYTES 63
 #define SHOWN 60
-/* command and env travel in the boot record (drivers/guest/proto.h), at most 1 MiB of JSON together
+/* command and env with the texts of its secrets travel in the boot record (drivers/guest/proto.h), at most 1 MiB of JSON together
  * with what the image adds; a byte can become two there. */
 #define WORKLOAD_MAX ((size_t)256 * 1024)
 
@@ -420,13 +420,13 @@ static void check_user(struct load *l, const struct vm_spec *s)
 
 static void check_workload(struct load *l, const struct vm_spec *s)
 {
-	const struct strv *lists[] = {&s->command, &s->env};
+	const struct strv *lists[] = {&s->command, &s->env, &s->secrets};
 	size_t bytes = 0;
 
 	if (s->command.n && !*s->command.v[0] && !is_inherited(&s->head, "command"))
 		load_error(l, field_pos(&s->head, "command"),
 			"command: the name of the program is empty");
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (size_t k = 0; k < lists[i]->n; k++)
 			bytes += strlen(lists[i]->v[k]) + 1;
 	if (bytes > WORKLOAD_MAX)

@@ -66,21 +66,30 @@ static void set_layer(struct effective *v, const struct spec_head *layer, size_t
 	v->pos = layer->at[row];
 }
 
+static bool is_key(const char *a, const char *b)
+{
+	return !a || !b ? a == b : !strcmp(a, b);
+}
+
 static void add_vars(struct arena *a, struct effective *v, const struct spec_head *from, size_t row)
 {
 	if (!from->more)
 		return;
 	vec_each(u, &from->more->vars)
-		if (u->row == row)
+		if (u->row == row && is_key(u->key, v->key))
 			*vec_push(a, &v->vars) = *u;
+	vec_each(p, &from->more->places)
+		if (p->row == row && is_key(p->key, v->key))
+			v->pos = p->pos;
 }
 
 static struct effective *add(struct arena *a, const struct spec_head *head, size_t row,
-	const struct spec_head *layer, struct effectives *out)
+	const char *key, const struct spec_head *layer, struct effectives *out)
 {
 	struct effective *v = vec_push(a, out);
 
-	*v = (struct effective){.field = &head->noun->fields[row], .pos = head->at[row]};
+	*v = (struct effective){.field = &head->noun->fields[row], .key = key,
+		.pos = head->at[row]};
 	v->layer = v->pos.line ? LAYER_OBJECT : LAYER_BUILT_IN;
 	if (layer)
 		set_layer(v, layer, row);
@@ -104,11 +113,9 @@ static void add_pairs(struct arena *a, const struct spec_head *head, size_t row,
 {
 	for (size_t i = 0; i < map->n; i++) {
 		size_t n = strcspn(map->v[i], "=");
-		struct effective *v = add(a, head, row, layer_of_key(head, row, map->v[i], n),
-			out);
 
-		v->key = arena_dupn(a, map->v[i], n);
-		v->value = map->v[i] + n + 1;
+		add(a, head, row, arena_dupn(a, map->v[i], n),
+			layer_of_key(head, row, map->v[i], n), out)->value = map->v[i] + n + 1;
 	}
 }
 
@@ -125,7 +132,7 @@ static void add_row(struct arena *a, const struct spec_head *head, size_t row,
 	}
 	if (head->more && head->more->layers)
 		layer = head->more->layers[row];
-	add(a, head, row, layer, out)->value = field_print(a, f, head);
+	add(a, head, row, NULL, layer, out)->value = field_print(a, f, head);
 }
 
 int spec_effective(struct arena *a, const struct spec *spec, const char *object,

@@ -76,6 +76,93 @@ static void put_field(struct out *o, const struct field *f)
 	put(o, "\n");
 }
 
+/* ---- what a change costs -------------------------------------------------------------------- */
+
+static const char costs_intro[] =
+	"\n## What a change costs\n"
+	"\n"
+	"`reconcile plan` shows for each value that differs what it costs, and the line that asks for it.\n"
+	"A VM that is stopped is away from the moment its workload is asked to end until its agent\n"
+	"answers again: mostly a few seconds, at most `stop_timeout` and `ready_timeout` together, and\n"
+	"with a disk that is replaced the time to copy it. Name, context id and disk of a VM survive\n"
+	"whatever is not said to replace them.\n"
+	"\n"
+	"| class | what happens | VMs away | needs | fields |\n"
+	"|---|---|---|---|---|\n";
+
+static const char *downtime_of(const struct field *f)
+{
+	if (f->change == CHANGE_NONE)
+		return "none";
+	if (f->change == CHANGE_LIVE)
+		return f->feeds == KIND_KERNEL ? "a restart" : "none";
+	if (f->change == CHANGE_RESTART || f->feeds == KIND_KERNEL)
+		return "a restart";
+	return "a restart and the copy";
+}
+
+/* The word that apply wants for it. */
+static const char *word_of(const struct field *f)
+{
+	if (f->change == CHANGE_DATA_LOSS)
+		return "`--allow-data-loss`";
+	return f->change == CHANGE_REPLACE && f->feeds != KIND_KERNEL ? "`--yes`" : "";
+}
+
+/* Whether a row costs the same as another. */
+static bool is_same_cost(const struct field *a, const struct field *b)
+{
+	return a->change == b->change && !strcmp(describe_change(a), describe_change(b));
+}
+
+static const char *fields_of_cost(struct arena *a, const struct field *like)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < noun_count; i++)
+		for (size_t k = 0; k < nouns[i]->n_fields; k++)
+			if (is_same_cost(&nouns[i]->fields[k], like))
+				text = arena_printf(a, "%s%s`%s`", text, *text ? ", " : "",
+					describe_path(a, nouns[i], &nouns[i]->fields[k]));
+	return text;
+}
+
+/* Whether no row before this one costs the same. */
+static bool is_first_of_cost(const struct field *f)
+{
+	for (size_t i = 0; i < noun_count; i++)
+		for (size_t k = 0; k < nouns[i]->n_fields; k++)
+			if (is_same_cost(&nouns[i]->fields[k], f))
+				return &nouns[i]->fields[k] == f;
+	return false;
+}
+
+static void put_cost(struct out *o, const struct field *f)
+{
+	put(o, "|");
+	put_cell(o, change_name(f->change));
+	put_cell(o, describe_change(f));
+	put_cell(o, downtime_of(f));
+	put_cell(o, word_of(f));
+	put_cell(o, fields_of_cost(o->a, f));
+	put(o, "\n");
+}
+
+static void put_costs(struct out *o)
+{
+	put(o, costs_intro);
+	for (enum change c = CHANGE_NONE; c <= CHANGE_DATA_LOSS; c++)
+		for (size_t i = 0; i < noun_count; i++)
+			for (size_t k = 0; k < nouns[i]->n_fields; k++)
+				if (nouns[i]->fields[k].change == c &&
+					is_first_of_cost(&nouns[i]->fields[k]))
+					put_cost(o, &nouns[i]->fields[k]);
+	put(o, "\nA root disk can grow (`restart`), and not shrink: `disk.size` below what it has is a new\n"
+		"disk, `data loss`, and needs `--allow-data-loss`. Deleting a VM needs `--yes`; what it wrote to\n"
+		"its root disk goes with it. `protect: true` blocks both. `running: false` stops the VM, as\n"
+		"it says.\n");
+}
+
 static const char later_intro[] =
 	"\n## Not supported yet\n"
 	"\n"
@@ -112,6 +199,7 @@ const char *fields_doc(struct arena *a)
 		for (size_t k = 0; k < noun->n_fields; k++)
 			put_field(&o, &noun->fields[k]);
 	}
+	put_costs(&o);
 	put_later(&o);
 	*vec_push(a, &o.text) = '\0';
 	return o.text.v;

@@ -15,6 +15,12 @@
 #define CONTROL                                                                                    \
 	"\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ufff9-\\ufffb\\ufffe\\uffff"
 
+/* A text whose every "${" begins a variable that is written as vars.c wants it. "$${" is none. */
+#define MARK "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:[?-]((?!\\$\\{)[^}])*)?\\}"
+#define MARKS "([^$]|\\$\\$|\\$(?![{$])|" MARK ")*"
+#define WELL_MARKED "(?=" MARKS "$)"
+#define HAS_MARK "(?=([^$]|\\$\\$|\\$(?![{$]))*\\$\\{)"
+
 /* ---- values of a type ----------------------------------------------------------------------- */
 
 /* A text in YAML: 1000 and true are texts too where one is meant; nothing is not. */
@@ -40,22 +46,34 @@ static json_t *ref(const char *def)
 	return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", def));
 }
 
+/* A value of env that is not in the spec: one of file, credential and command. */
+static json_t *secret_schema(void)
+{
+	json_t *command = json_pack("{s:[{s:s, s:o, s:i, s:i}, o]}", "anyOf", "type", "array",
+		"items", ref("text"), "minItems", 1, "maxItems", 64, pattern_schema("^/"));
+
+	return json_pack("{s:s, s:b, s:i, s:i, s:{s:o, s:o, s:o}}", "type", "object",
+		"additionalProperties", 0, "minProperties", 1, "maxProperties", 1, "properties",
+		"file", text_schema("^(?!~/)[^" CONTROL "]+$"), "credential",
+		text_schema("^(?!\\.{1,2}$)[^/" CONTROL "]+$"), "command", command);
+}
+
 /* The parts that rows of one type share; a row refers to them and adds its bounds. */
 static json_t *defs(void)
 {
 	json_t *j = json_object();
 
-	json_object_set_new(j, "text", text_schema("^[^\\u0000]*$"));
-	json_object_set_new(j, "line", text_schema("^[^" CONTROL "]*$"));
-	json_object_set_new(j, "path", text_schema("^(?!~/)[^" CONTROL "]*$"));
+	json_object_set_new(j, "text", text_schema("^" WELL_MARKED "[^\\u0000]*$"));
+	json_object_set_new(j, "line", text_schema("^" WELL_MARKED "[^" CONTROL "]*$"));
+	json_object_set_new(j, "path", text_schema("^(?!~/)" WELL_MARKED "[^" CONTROL "]*$"));
 	json_object_set_new(j, "name", text_schema(NAME_PATTERN));
 	json_object_set_new(j, "digest", pattern_schema("^sha256:[0-9a-f]{64}$"));
 	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
 	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
 	json_object_set_new(j, "bool", bool_schema());
-	json_object_set_new(j, "with_variable", pattern_schema("\\$\\{[A-Za-z_]"));
-	json_object_set_new(j, "value", json_pack("{s:[o, {s:s}]}", "anyOf", ref("text"), "type",
-		"object"));
+	json_object_set_new(j, "with_variable", pattern_schema("^" HAS_MARK MARKS "$"));
+	json_object_set_new(j, "value", json_pack("{s:[o, o]}", "anyOf", ref("text"),
+		secret_schema()));
 	json_object_set_new(j, "variable", pattern_schema("^[A-Za-z_][A-Za-z0-9_.-]{0,254}$"));
 	return j;
 }
@@ -136,10 +154,19 @@ static json_t *list_schema(const struct field *f, const char *def)
 		(json_int_t)f->max, or_variable(ref(def)));
 }
 
+/* As value_list.c bounds it, in characters where that counts bytes. */
+static json_t *label_schema(void)
+{
+	json_t *j = ref("line");
+
+	json_object_set_new(j, "maxLength", json_integer(256));
+	return j;
+}
+
 static json_t *env_schema(const struct field *f)
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames",
-		ref("variable"), "additionalProperties", ref(f->type == FIELD_ENV ? "value" : "text"), "minProperties",
+		ref("variable"), "additionalProperties", f->type == FIELD_ENV ? ref("value") : label_schema(), "minProperties",
 		(json_int_t)f->min, "maxProperties", (json_int_t)f->max);
 }
 
@@ -294,18 +321,30 @@ static json_t *noun_schema(struct arena *a, const struct noun *noun)
 		"additionalProperties", object);
 }
 
+/* The fields of a profile or the defaults: without those that no two VMs can share. */
+static json_t *layer_schema(struct arena *a, const struct noun *noun)
+{
+	static const char *const own[] = {"profile", "vsock.cid"};
+	json_t *fields = fields_schema(a, noun, "");
+
+	for (size_t i = 0; noun == &noun_vm && i < sizeof(own) / sizeof(own[0]); i++) {
+		const char *dot = strchr(own[i], '.');
+		json_t *map = json_object_get(fields, "properties");
+
+		if (dot)
+			map = json_object_get(json_object_get(map, arena_dupn(a, own[i],
+				(size_t)(dot - own[i]))), "properties");
+		json_object_set_new(map, dot ? dot + 1 : own[i], json_pack("{s:{}, s:s}", "not",
+			"description", "Only for a VM: each needs its own."));
+	}
+	json_object_del(fields, "required");
+	return fields;
+}
+
 static json_t *defaults_schema(struct arena *a)
 {
-	json_t *properties = json_object();
-
-	for (size_t i = 0; i < noun_count; i++) {
-		json_t *fields = fields_schema(a, nouns[i], "");
-
-		json_object_del(fields, "required");
-		json_object_set_new(properties, nouns[i]->singular, fields);
-	}
-	return json_pack("{s:s, s:b, s:o}", "type", "object", "additionalProperties", 0,
-		"properties", properties);
+	return json_pack("{s:s, s:b, s:{s:o}}", "type", "object", "additionalProperties", 0,
+		"properties", noun_vm.singular, layer_schema(a, &noun_vm));
 }
 
 json_t *jsonschema(struct arena *a)
@@ -328,7 +367,7 @@ json_t *jsonschema(struct arena *a)
 	json_object_set_new(properties, "defaults", defaults_schema(a));
 	json_object_set_new(properties, "profiles", json_pack("{s:s, s:o, s:o}", "type", "object",
 		"propertyNames", ref("name"), "additionalProperties",
-		fields_schema(a, &noun_vm, "")));
+		layer_schema(a, &noun_vm)));
 	return json_pack("{s:s, s:s, s:s, s:s, s:[s], s:b, s:{s:{}}, s:o, s:o}", "$schema", DRAFT,
 		"title", "reconcile", "description",
 		"A spec of reconcile: images, kernels and VMs of one host.", "type", "object",

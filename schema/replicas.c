@@ -13,7 +13,8 @@
 
 #define SHOWN 60
 #define NAME_BYTES_MAX 63
-#define SUFFIX_MAX 8
+#define SUFFIX_MAX 16
+#define EDGES_MAX 1000000u
 
 static const char *name_of(struct arena *a, const struct vm_spec *vm, uint32_t i)
 {
@@ -31,7 +32,7 @@ static struct diag *complain(struct load *l, const struct vm_spec *vm, const cha
 /* Whether the longest name is one, and there are not too many. */
 static bool has_room(struct load *l, const struct vm_spec *vm)
 {
-	char suffix[SUFFIX_MAX + 8];
+	char suffix[SUFFIX_MAX];
 	size_t n = (size_t)snprintf(suffix, sizeof(suffix), "-%u", vm->replicas);
 
 	l->objects += vm->replicas - 1;
@@ -74,6 +75,43 @@ static void check_self(struct load *l, const struct vm_spec *vm)
 	}
 }
 
+/* Whether the name stands for several VMs. */
+static const struct vm_spec *group_of(struct load *l, const char *name)
+{
+	const struct vm_spec *vm = map_get(&l->names[KIND_VM], name, strlen(name));
+
+	return vm && vm->replicas && !strcmp(vm->head.name, name) ? vm : NULL;
+}
+
+/* A few lines may stand for more edges than anybody can look at: bounded for each VM as in its row, and
+ * in all. */
+static void check_edges(struct load *l)
+{
+	const struct field *row = field_find(&noun_vm, "depends_on");
+	size_t all = 0;
+
+	vec_each(at, &l->spec->vms) {
+		const struct vm_spec *vm = *at;
+		size_t n = 0;
+
+		for (size_t i = 0; i < vm->depends_on.n; i++) {
+			const struct vm_spec *group = group_of(l, vm->depends_on.v[i]);
+
+			n += group ? group->replicas : 1;
+		}
+		all += n * (vm->replicas ? vm->replicas : 1);
+		if (n > (size_t)row->max)
+			complain(l, vm, "depends_on", arena_printf(l->a,
+				"%zu VMs with their replicas; at most %lld are allowed", n,
+				(long long)row->max));
+		else if (all > EDGES_MAX)
+			complain(l, vm, "depends_on", arena_printf(l->a,
+				"more than %u of them in all, the most that is read", EDGES_MAX));
+		if (n > (size_t)row->max || all > EDGES_MAX)
+			return;
+	}
+}
+
 void replicas_check(struct load *l)
 {
 	vec_each(at, &l->spec->vms) {
@@ -93,17 +131,11 @@ void replicas_check(struct load *l)
 		d = complain(l, vm, "vsock.cid", "not possible with replicas; each VM needs its own");
 		d->other = field_pos(&vm->head, "replicas");
 	}
+	if (l->has_replicas && !diags_full(l->diags))
+		check_edges(l);
 }
 
 /* ---- VMs ------------------------------------------------------------------------------------ */
-
-/* Whether the name stands for several VMs. */
-static const struct vm_spec *group_of(struct load *l, const char *name)
-{
-	const struct vm_spec *vm = map_get(&l->names[KIND_VM], name, strlen(name));
-
-	return vm && vm->replicas && !strcmp(vm->head.name, name) ? vm : NULL;
-}
 
 static bool names_a_group(struct load *l, const struct strv *names)
 {
@@ -113,29 +145,21 @@ static bool names_a_group(struct load *l, const struct strv *names)
 	return false;
 }
 
-static bool has_name(const char *const *v, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(v[i], name))
-			return true;
-	return false;
-}
-
 /* The names with each group replaced by its VMs, each name once. */
-static struct strv without_groups(struct load *l, const struct strv *names)
+static struct strv without_groups(struct load *l, struct vm_spec *vm)
 {
+	const struct strv *names = &vm->depends_on;
 	VEC(const char *) all = {0};
+	struct map seen = {0};
 	struct strv out;
 
 	for (size_t i = 0; i < names->n; i++) {
 		const struct vm_spec *group = group_of(l, names->v[i]);
 
-		if (!group && !has_name(all.v, all.n, names->v[i]))
-			*vec_push(l->a, &all) = names->v[i];
-		for (uint32_t k = 1; group && k <= group->replicas; k++) {
-			const char *name = name_of(l->a, group, k);
+		for (uint32_t k = 1; k <= (group ? group->replicas : 1); k++) {
+			const char *name = group ? name_of(l->a, group, k) : names->v[i];
 
-			if (!has_name(all.v, all.n, name))
+			if (!map_add(l->a, &seen, name, strlen(name), vm))
 				*vec_push(l->a, &all) = name;
 		}
 	}
@@ -167,7 +191,7 @@ void replicas_expand(struct load *l)
 		struct vm_spec *vm = old[i];
 
 		if (names_a_group(l, &vm->depends_on))
-			vm->depends_on = without_groups(l, &vm->depends_on);
+			vm->depends_on = without_groups(l, vm);
 		if (!vm->replicas)
 			*vec_push(l->a, &s->vms) = vm;
 		for (uint32_t k = 1; k <= vm->replicas; k++)

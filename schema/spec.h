@@ -17,6 +17,7 @@ struct diag {
 	uint32_t width;      /* characters to underline, at least 1 */
 	const char *msg;     /* what is wrong, what was expected */
 	const char *hint;    /* what to do, or NULL */
+	const char *expected; /* what the field takes, for programs: the message has it in words; or NULL */
 	struct pos other;    /* second place of a conflict; line 0: none */
 	const char *excerpt; /* the source line without its newline, NULL if not at hand */
 };
@@ -57,6 +58,7 @@ struct spec_input {
 	/* One file of a spec of several, looked at alone: what it names may stand in another file,
 	 * what it includes and its secrets are not read, a variable may be given elsewhere. */
 	bool partial;
+	bool places; /* note where each NAME of a map stands: for explain, and not for nothing */
 };
 
 /* Read and check one spec from files; a path may be a folder, which stands for the *.yaml and *.yml
@@ -91,6 +93,7 @@ int spec_parse(struct arena *a, const char *name, const char *base, const char *
 /* A variable that stands in the value of a field. */
 struct var_use {
 	uint32_t row;     /* of the noun's table */
+	const char *key;  /* the NAME of a map that it stands in; NULL: the value is no map */
 	const char *name;
 	const char *how;  /* "--var", "RECONCILE_VAR_NAME", "its default", "the default in ${...}" */
 	struct pos pos;   /* where that is written; line 0: not in a file */
@@ -103,12 +106,20 @@ struct joined_key {
 	const struct spec_head *layer;
 };
 
+/* Where one NAME of a map (env, labels) is written in an object, profile or defaults. */
+struct key_place {
+	uint32_t row;
+	const char *key;
+	struct pos pos;
+};
+
 struct provenance {
 	/* Per row: the profile or defaults that the value came from, which says where; NULL: the
 	 * object itself or, when its place is line 0, the built-in default. NULL: no row has one. */
 	const struct spec_head **layers;
 	VEC(struct var_use) vars;
 	VEC(struct joined_key) keys;
+	VEC(struct key_place) places; /* only when the input asks for it */
 };
 
 enum layer { LAYER_BUILT_IN, LAYER_DEFAULTS, LAYER_PROFILE, LAYER_OBJECT };

@@ -1,4 +1,9 @@
-/* arena.c - blocks in a list; a request larger than a block gets a block of its own. */
+/* arena.c - blocks in a list; a request larger than a block gets a block of its own.
+ *
+ * Blocks grow with the arena: most need one small one, a spec of 10,000 VMs few large ones, which the
+ * kernel may then back with huge pages (madvise(2)): a page fault for each 4 KiB costs more than what
+ * is put there.
+ */
 #include "schema/base/arena.h"
 
 #include <stdalign.h>
@@ -7,8 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BLOCK_SIZE (32u * 1024)
+#define BLOCK_MAX (4u << 20)
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 
 struct arena_block {
 	struct arena_block *next;
@@ -48,14 +56,34 @@ void *xcalloc(size_t n, size_t size)
 	return p;
 }
 
+/* Half of what there is, so that at most a third is empty. */
+static size_t block_size(const struct arena *a)
+{
+	size_t size = a->total / 2;
+
+	return size < BLOCK_SIZE ? BLOCK_SIZE : size > BLOCK_MAX ? BLOCK_MAX : size;
+}
+
+/* A wish, and no more: whether it is heard does not matter. */
+static void wish_huge_pages(void *p, size_t n)
+{
+	uintptr_t start = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	uintptr_t end = ((uintptr_t)p + n) & ~(HUGE_PAGE - 1);
+
+	if (start < end)
+		madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 static struct arena_block *add_block(struct arena *a, size_t need)
 {
-	size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
+	size_t least = block_size(a), size = need > least ? need : least;
 	struct arena_block *b;
 
 	if (size > SIZE_MAX - sizeof(*b))
 		out_of_memory();
 	b = xmalloc(sizeof(*b) + size);
+	if (size == BLOCK_MAX)
+		wish_huge_pages(b, sizeof(*b) + size);
 	b->used = 0;
 	b->size = size;
 	if (a->head && need > BLOCK_SIZE / 2) { /* keep filling the block that has room */

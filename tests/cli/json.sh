@@ -44,7 +44,7 @@ tap_is "each mistake with its place" "$(json_py 'print([(e["kind"], e["line"], e
 	d["errors"][0]["file"].endswith("types.yaml"), d["valid"])')" \
 	"[('spec', 5, True), ('spec', 5, True), ('spec', 5, True)] True False"
 rc validate -o json "$work/twice.yaml"
-tap_is "and the other place" "$(json_py 'e = d["errors"][0]; o = e["other"]
+tap_is "and the other place" "$(json_py 'e = d["errors"][0]; o = e["also"]
 print(o["line"], o["column"] < e["column"], o["file"] == e["file"])')" "5 True True"
 rc plan -o json "$work/good.yaml"
 tap_is "a plan has reasons and places of what is made, too" \

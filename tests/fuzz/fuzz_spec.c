@@ -42,6 +42,7 @@ struct file {
 	size_t reads;
 };
 
+#define OBJECTS_MAX 300 /* replicas: a few bytes make many that are all alike */
 #define READS_MAX 8 /* a text that includes itself again and again finds nothing new */
 
 static int read_named(void *arg, struct arena *a, const char *path, size_t max, char **text,
@@ -59,6 +60,18 @@ static int read_named(void *arg, struct arena *a, const char *path, size_t max, 
 		return err_set(e, ERR_NOINPUT, "no such file");
 	*len = f->len / 2;
 	*text = arena_dupn(a, f->text, *len);
+	return 0;
+}
+
+static int run(void *arg, struct arena *a, const char *const *argv, const char *folder, size_t max,
+	char **text, size_t *len, struct err *e)
+{
+	(void)arg, (void)max;
+	REQUIRE(argv[0] && argv[0][0] == '/' && *folder == '/');
+	if (!argv[1])
+		return err_set(e, ERR_FAILED, "it failed");
+	*text = arena_dup(a, SECRET "\n");
+	*len = strlen(*text);
 	return 0;
 }
 
@@ -96,7 +109,8 @@ static void require_markers(const struct vm_spec *vm)
 		for (size_t k = 0; k < vm->env.n && !entry; k++)
 			entry = strncmp(vm->env.v[k], secret, n) ? NULL : vm->env.v[k] + n;
 		REQUIRE(entry && !strcmp(secret + n, SECRET));
-		REQUIRE(!strncmp(entry, "file:", 5) || !strncmp(entry, "credential:", 11));
+		REQUIRE(!strncmp(entry, "file:", 5) || !strncmp(entry, "credential:", 11) ||
+			!strncmp(entry, "command:", 8));
 	}
 }
 
@@ -107,6 +121,8 @@ static void require_good(struct arena *a, const struct spec *spec)
 	spec_expand(a, spec, &all);
 	vec_each(vm, &spec->vms)
 		require_markers(*vm);
+	if (all.n > OBJECTS_MAX)
+		all.n = OBJECTS_MAX;
 	vec_each(o, &all) {
 		require_effective(a, spec, o);
 		for (size_t i = 0; i < o->spec->noun->n_fields; i++)
@@ -132,7 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct file file = {(const char *)data, size, 0};
-	const struct spec_input in = {.env = environment, .read = read_named, .arg = &file};
+	/* Every other input without what only some commands ask for. */
+	const struct spec_input in = {.env = environment, .read = read_named, .arg = &file,
+		.run = size % 2 ? run : NULL, .places = size % 2};
 	struct diags diags = {0};
 	struct err e = ERR_INIT;
 	struct spec *spec;

@@ -64,7 +64,7 @@ static struct outcome *parse_with(const char *const *vars, size_t n, const char 
 	static const char *files[] = {"secret|" SECRET "\n", "/run/cred/db|" SECRET, "two|a\nb\n\n",
 		"inc.yaml|version: 1\nkernels: {k: {file: ./k}}\n", NULL};
 	const struct spec_input in = {.vars = vars, .n_vars = n, .env = environment,
-		.read = read_named, .arg = files};
+		.read = read_named, .arg = files, .places = true};
 	struct outcome *o = arena_new(&scratch, struct outcome);
 
 	o->result = spec_parse_with(&scratch, &in, "t.yaml", "/base", text, strlen(text), &o->spec,
@@ -165,13 +165,13 @@ static void test_where_from(void **state)
 	EFFECTIVE(o, "vm/one", "image", NULL, "i defaults 4:24");
 	EFFECTIVE(o, "vm/one", "restart", NULL, "on_failure default 0:0");
 	EFFECTIVE(o, "vm/one", "command", NULL, "- default 0:0");
-	EFFECTIVE(o, "vm/one", "env", "A", "p profile p 6:37");
-	EFFECTIVE(o, "vm/one", "env", "D", "d defaults 4:59");
+	EFFECTIVE(o, "vm/one", "env", "A", "p profile p 6:41");
+	EFFECTIVE(o, "vm/one", "env", "D", "d defaults 4:69");
 	EFFECTIVE(o, "vm/two", "vcpus", NULL, "8 field 10:33");
 	EFFECTIVE(o, "vm/two", "memory", NULL, "64MiB profile p 6:25");
 	EFFECTIVE(o, "vm/two", "kernel", NULL, "k2 profile q 7:25");
-	EFFECTIVE(o, "vm/two", "env", "A", "own field 10:41");
-	EFFECTIVE(o, "vm/two", "env", "P", "p profile p 6:37");
+	EFFECTIVE(o, "vm/two", "env", "A", "own field 10:45");
+	EFFECTIVE(o, "vm/two", "env", "P", "p profile p 6:47");
 	EFFECTIVE(o, "vm/two", "profile", NULL, "[\"p\",\"q\"] field 10:18");
 	EFFECTIVE(o, "image/i", "oci", NULL, "a field 2:19");
 	EFFECTIVE(o, "kernel/k2", "file", NULL, "/k2 field 3:38");
@@ -234,9 +234,11 @@ static void test_variables(void **state)
 	assert_string_equal(v->env.v[4], "G=$A $A 1%");
 	assert_string_equal(v->env.v[5], "H=3");
 	EFFECTIVE(o, "vm/v", "vcpus", NULL, "1 field 5:39, A --var 0");
-	assert_non_null(strstr(effective(o, "vm/v", "env", "E"), "E RECONCILE_VAR_E 0"));
-	assert_non_null(strstr(effective(o, "vm/v", "env", "E"), "C its default 4"));
-	assert_non_null(strstr(effective(o, "vm/v", "env", "E"), "NONE the default in ${...} 6"));
+	/* Of a map each name has its own place and variables. */
+	EFFECTIVE(o, "vm/v", "env", "E", "from env field 6:6, E RECONCILE_VAR_E 0");
+	EFFECTIVE(o, "vm/v", "env", "C", "33 field 5:67, C its default 4, C its default 4");
+	EFFECTIVE(o, "vm/v", "env", "F", "f field 6:17, NONE the default in ${...} 6");
+	EFFECTIVE(o, "vm/v", "env", "B", "x=${A} field 5:56, B --var 0");
 }
 
 static void test_variables_of_layers(void **state)
