@@ -33,7 +33,8 @@ in_lab() {
 # What scenarios use in the lab: as a script that bash reads before each of them.
 lab_files() {
 	tests/lab/lab run 'cat >/root/lib.sh' <<-'END'
-		# spec VM...: a document with these VMs; $DISK is each one's disk, $MORE more lines.
+		# spec VM...: a document with these VMs; $DISK is each one's disk, $READY how long its guest
+		# may take. In an emulated host on a busy machine a guest takes minutes.
 		spec() {
 			cat <<-YAML
 				version: 1
@@ -45,8 +46,8 @@ lab_files() {
 			YAML
 			for vm; do
 				echo "  $vm:"
-				printf '    %s\n' "image: busybox" "kernel: debian" "memory: 128MiB" "disk: ${DISK:-64MiB}"
-				[[ -z ${MORE-} ]] || sed 's/^/    /' <<<"$MORE"
+				printf '    %s\n' "image: busybox" "kernel: debian" "memory: 128MiB" "disk: ${DISK:-64MiB}" \
+					"ready_timeout: ${READY:-20m}"
 			done
 		}
 		# fact OBJECT KEY: of what status says.
