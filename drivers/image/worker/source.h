@@ -44,9 +44,20 @@ struct source {
 
 #define SOURCE_INIT(a) {.arena = (a), .file = -1, .blobs = {.dir_fd = -1}}
 
-/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. */
-int source_open(struct source *s, const json_t *request, struct err *e);
+/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. Reads
+ * nothing else. */
+int source_parse(struct source *s, const json_t *request, struct err *e);
 void source_close(struct source *s);
+
+/* Whether it needs the network and the cache. */
+bool source_is_remote(const struct source *s);
+
+/* Give up everything but what the request needs: its files for reading, what writable names for
+ * writing (NULL-terminated), the network for a registry. Before source_open, which reads foreign
+ * bytes. */
+int source_confine(const struct source *s, const char *const *writable, struct err *e);
+
+int source_open(struct source *s, struct err *e);
 
 /* *id: the digest that the image is known by. */
 int source_resolve(struct source *s, const char **id, struct err *e);
@@ -57,7 +68,8 @@ const char *source_text(const struct source *s);
 /* cache_dir is needed for oci only. */
 int source_load(struct source *s, const char *id, const char *cache_dir, struct err *e);
 
-/* Layers come several at once from here on. */
+/* Layers come several at once from here on, by threads of their own; the caller's thread, and those
+ * that it starts later to unpack, have no network any more. */
 int source_start(struct source *s, struct err *e);
 
 /* Wait for a layer. For flatten_job.blob; arg is the source. */
