@@ -1,6 +1,6 @@
 /* pull.h - the worker's verbs for images.
  *
- *	image-resolve  {"oci": REF | another key of source.h, "digest": PIN | null,
+ *	image-resolve  {"oci": REF | another key of origin.h, "digest": PIN | null,
  *	                "platform": "OS/ARCH" | null}
  *	            -> {"id": "sha256:...", "ref": "..."}
  *	image-pull     the same and {"id", "state_dir", "cache_dir", "file": "images/NAME.ext4",

@@ -1,5 +1,5 @@
-/* source.c - where an image comes from; see source.h. */
-#include "drivers/image/worker/source.h"
+/* origin.c - where an image comes from; see source.h. */
+#include "drivers/image/worker/origin.h"
 
 #include "drivers/image/worker/digest.h"
 #include "drivers/sys/confine.h"
@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct source_kind {
+struct origin_kind {
 	const char *key; /* in the request */
-	int (*open)(struct source *s, struct err *e);
-	int (*resolve)(struct source *s, const char **id, struct err *e);
-	int (*load)(struct source *s, const char *id, struct err *e);
-	int (*layer)(struct source *s, size_t layer, struct range *out, struct err *e);
+	int (*open)(struct origin *s, struct err *e);
+	int (*resolve)(struct origin *s, const char **id, struct err *e);
+	int (*load)(struct origin *s, const char *id, struct err *e);
+	int (*layer)(struct origin *s, size_t layer, struct range *out, struct err *e);
 	bool blobs; /* its layers are blobs that can be verified before they are unpacked */
 };
 
@@ -23,7 +23,7 @@ static int changed(const char *what, const char *now, const char *id, struct err
 	return err_set(e, ERR_CONTENT, "the %s holds %s now, not %s; run again", what, now, id);
 }
 
-static int check_pin(const struct source *s, const char *what, const char *id, struct err *e)
+static int check_pin(const struct origin *s, const char *what, const char *id, struct err *e)
 {
 	if (!s->pin || !strcmp(s->pin, id))
 		return 0;
@@ -33,7 +33,7 @@ static int check_pin(const struct source *s, const char *what, const char *id, s
 /* ---- manifest and configuration by digest ------------------------------------------------- */
 
 /* From an id, which may be that of an index (a pin), to the manifest of an image. */
-static int load_manifest(struct source *s, const char *id, struct err *e)
+static int load_manifest(struct origin *s, const char *id, struct err *e)
 {
 	for (int depth = 0; depth <= MANIFEST_NESTING_MAX; depth++) {
 		_cleanup_json_ json_t *j = NULL;
@@ -56,7 +56,7 @@ static int load_manifest(struct source *s, const char *id, struct err *e)
 	return err_set(e, ERR_CONTENT, "indexes are nested more than %d deep", MANIFEST_NESTING_MAX);
 }
 
-static int load_blobs(struct source *s, const char *id, struct err *e)
+static int load_blobs(struct origin *s, const char *id, struct err *e)
 {
 	_cleanup_json_ json_t *j = NULL;
 	char *data;
@@ -70,7 +70,7 @@ static int load_blobs(struct source *s, const char *id, struct err *e)
 	return manifest_config(s->arena, j, &s->platform, &s->manifest, &s->config, e);
 }
 
-static int layer_blob(struct source *s, size_t layer, struct range *out, struct err *e)
+static int layer_blob(struct origin *s, size_t layer, struct range *out, struct err *e)
 {
 	if (fetch_wait(s->fetch, layer, e) < 0)
 		return -1;
@@ -79,7 +79,7 @@ static int layer_blob(struct source *s, size_t layer, struct range *out, struct 
 
 /* ---- oci -------------------------------------------------------------------------------- */
 
-static int open_registry(struct source *s, struct err *e)
+static int open_registry(struct origin *s, struct err *e)
 {
 	if (ref_parse(s->arena, s->name, &s->ref, e) < 0)
 		return -1;
@@ -93,7 +93,7 @@ static int open_registry(struct source *s, struct err *e)
 	return 0;
 }
 
-static int resolve_registry(struct source *s, const char **id, struct err *e)
+static int resolve_registry(struct origin *s, const char **id, struct err *e)
 {
 	_cleanup_json_ json_t *j = NULL;
 	char digest[REF_DIGEST_MAX];
@@ -120,7 +120,7 @@ static int resolve_registry(struct source *s, const char **id, struct err *e)
 
 /* ---- oci_layout, oci_archive ------------------------------------------------------------- */
 
-static int open_folder(struct source *s, struct err *e)
+static int open_folder(struct origin *s, struct err *e)
 {
 	if (ref_layout(s->arena, s->name, &s->path, &s->tag, e) < 0)
 		return -1;
@@ -135,7 +135,7 @@ static int read_member(const struct layout *l, struct arena *a, const char *name
 	return tarball_read(l->arg, a, name, max, buf, n, e);
 }
 
-static int open_archive(struct source *s, struct err *e)
+static int open_archive(struct origin *s, struct err *e)
 {
 	if (ref_layout(s->arena, s->name, &s->path, &s->tag, e) < 0 ||
 		tarball_open(s->arena, s->path, &s->tarball, e) < 0)
@@ -146,7 +146,7 @@ static int open_archive(struct source *s, struct err *e)
 	return 0;
 }
 
-static int resolve_layout(struct source *s, const char **id, struct err *e)
+static int resolve_layout(struct origin *s, const char **id, struct err *e)
 {
 	const struct layout_wish wish = {s->tag, s->pin, &s->platform, digest_check};
 	struct descriptor d;
@@ -157,7 +157,7 @@ static int resolve_layout(struct source *s, const char **id, struct err *e)
 	return 0;
 }
 
-static int load_layout(struct source *s, const char *id, struct err *e)
+static int load_layout(struct origin *s, const char *id, struct err *e)
 {
 	const char *now;
 
@@ -168,14 +168,14 @@ static int load_layout(struct source *s, const char *id, struct err *e)
 
 /* ---- docker_archive ---------------------------------------------------------------------- */
 
-static int open_docker(struct source *s, struct err *e)
+static int open_docker(struct origin *s, struct err *e)
 {
 	if (ref_layout(s->arena, s->name, &s->path, &s->tag, e) < 0)
 		return -1;
 	return tarball_open(s->arena, s->path, &s->tarball, e);
 }
 
-static int resolve_docker(struct source *s, const char **id, struct err *e)
+static int resolve_docker(struct origin *s, const char **id, struct err *e)
 {
 	if (docker_find(s->tarball, s->arena, s->tag, &s->platform, &s->docker, e) < 0)
 		return -1;
@@ -183,7 +183,7 @@ static int resolve_docker(struct source *s, const char **id, struct err *e)
 	return check_pin(s, "archive", *id, e);
 }
 
-static int load_docker(struct source *s, const char *id, struct err *e)
+static int load_docker(struct origin *s, const char *id, struct err *e)
 {
 	const char *now;
 
@@ -194,20 +194,20 @@ static int load_docker(struct source *s, const char *id, struct err *e)
 	return strcmp(now, id) != 0 ? changed("archive", now, id, e) : 0;
 }
 
-static int layer_docker(struct source *s, size_t layer, struct range *out, struct err *e)
+static int layer_docker(struct origin *s, size_t layer, struct range *out, struct err *e)
 {
 	return tarball_range(s->tarball, s->docker.layers[layer], out, e);
 }
 
 /* ---- tar -------------------------------------------------------------------------------- */
 
-static int open_tar(struct source *s, struct err *e)
+static int open_tar(struct origin *s, struct err *e)
 {
 	s->path = s->name;
 	return tarball_open_file(s->path, &s->file, e);
 }
 
-static int resolve_tar(struct source *s, const char **id, struct err *e)
+static int resolve_tar(struct origin *s, const char **id, struct err *e)
 {
 	const struct range r = {s->file, 0, RANGE_TO_END};
 	char digest[REF_DIGEST_MAX];
@@ -219,7 +219,7 @@ static int resolve_tar(struct source *s, const char **id, struct err *e)
 }
 
 /* One layer without a name and without a configuration. */
-static int load_tar(struct source *s, const char *id, struct err *e)
+static int load_tar(struct origin *s, const char *id, struct err *e)
 {
 	const struct range r = {s->file, 0, RANGE_TO_END};
 	struct layer *layer = arena_new(s->arena, struct layer);
@@ -237,7 +237,7 @@ static int load_tar(struct source *s, const char *id, struct err *e)
 	return docker_compression(&r, &layer->compression, e);
 }
 
-static int layer_tar(struct source *s, size_t layer, struct range *out, struct err *e)
+static int layer_tar(struct origin *s, size_t layer, struct range *out, struct err *e)
 {
 	_cleanup_fd_ int fd = fcntl(s->file, F_DUPFD_CLOEXEC, 3);
 	struct stat st;
@@ -255,7 +255,7 @@ static int layer_tar(struct source *s, size_t layer, struct range *out, struct e
 
 /* ---- all of them ------------------------------------------------------------------------- */
 
-static const struct source_kind kinds[] = {
+static const struct origin_kind kinds[] = {
 	{"oci", open_registry, resolve_registry, load_blobs, layer_blob, true},
 	{"oci_layout", open_folder, resolve_layout, load_layout, layer_blob, true},
 	{"oci_archive", open_archive, resolve_layout, load_layout, layer_blob, true},
@@ -263,12 +263,12 @@ static const struct source_kind kinds[] = {
 	{"tar", open_tar, resolve_tar, load_tar, layer_tar, false},
 };
 
-bool source_is_remote(const struct source *s)
+bool origin_is_remote(const struct origin *s)
 {
 	return s->kind->open == open_registry;
 }
 
-int source_parse(struct source *s, const json_t *request, struct err *e)
+int origin_parse(struct origin *s, const json_t *request, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const char *name = json_str(request, kinds[i].key, NULL);
@@ -289,7 +289,7 @@ int source_parse(struct source *s, const json_t *request, struct err *e)
 	return ref_platform(s->arena, json_str(request, "platform", NULL), &s->platform, e);
 }
 
-int source_open(struct source *s, struct err *e)
+int origin_open(struct origin *s, struct err *e)
 {
 	return s->kind->open(s, e);
 }
@@ -313,9 +313,9 @@ static void add_env(struct arena *a, struct paths *v, const char *name, const ch
 		*vec_push(a, v) = arena_printf(a, "%s%s", value, below);
 }
 
-int source_confine(const struct source *s, const char *const *writable, struct err *e)
+int origin_confine(const struct origin *s, const char *const *writable, struct err *e)
 {
-	const bool remote = source_is_remote(s);
+	const bool remote = origin_is_remote(s);
 	const char *path = s->name, *tag;
 	struct confine c = {.write = writable};
 	struct arena *a = s->arena;
@@ -340,7 +340,7 @@ int source_confine(const struct source *s, const char *const *writable, struct e
 	return confine_calls(remote ? CONFINE_NETWORK : CONFINE_LOCAL, e);
 }
 
-void source_close(struct source *s)
+void origin_close(struct origin *s)
 {
 	fetch_close(s->fetch);
 	s->fetch = NULL;
@@ -350,26 +350,26 @@ void source_close(struct source *s)
 	fd_close(&s->blobs.dir_fd);
 }
 
-int source_resolve(struct source *s, const char **id, struct err *e)
+int origin_resolve(struct origin *s, const char **id, struct err *e)
 {
 	return s->kind->resolve(s, id, e);
 }
 
-const char *source_text(const struct source *s)
+const char *origin_text(const struct origin *s)
 {
-	return source_is_remote(s) ? ref_text(s->arena, &s->ref) : s->name;
+	return origin_is_remote(s) ? ref_text(s->arena, &s->ref) : s->name;
 }
 
-int source_load(struct source *s, const char *id, const char *cache_dir, struct err *e)
+int origin_load(struct origin *s, const char *id, const char *cache_dir, struct err *e)
 {
-	if (source_is_remote(s) && blobs_open_cache(cache_dir, &s->blobs.dir_fd, e) < 0)
+	if (origin_is_remote(s) && blobs_open_cache(cache_dir, &s->blobs.dir_fd, e) < 0)
 		return -1;
 	return s->kind->load(s, id, e);
 }
 
-int source_start(struct source *s, struct err *e)
+int origin_start(struct origin *s, struct err *e)
 {
-	const struct ref *ref = source_is_remote(s) ? &s->ref : NULL;
+	const struct ref *ref = origin_is_remote(s) ? &s->ref : NULL;
 
 	/* Its connection is not needed any more: each thread has one of its own. */
 	registry_drop(&s->registry);
@@ -379,9 +379,9 @@ int source_start(struct source *s, struct err *e)
 	return ref ? confine_calls(CONFINE_LOCAL, e) : 0;
 }
 
-int source_layer(void *arg, size_t layer, struct range *out, struct err *e)
+int origin_layer(void *arg, size_t layer, struct range *out, struct err *e)
 {
-	struct source *s = arg;
+	struct origin *s = arg;
 
 	return s->kind->layer(s, layer, out, e);
 }

@@ -1,4 +1,4 @@
-/* source.h - where an image comes from: what it is called there, and its layers.
+/* origin.h - where an image comes from: what it is called there, and its layers.
  *
  *	oci              a registry; blobs go to the cache
  *	oci_layout       a folder in OCI image layout
@@ -18,11 +18,11 @@
 
 #include <sys/stat.h>
 
-struct source_kind;
+struct origin_kind;
 
-struct source {
+struct origin {
 	struct arena *arena;
-	const struct source_kind *kind;
+	const struct origin_kind *kind;
 	const char *name;          /* as the user wrote it */
 	const char *pin;           /* or NULL */
 	struct ref ref;            /* oci */
@@ -37,7 +37,7 @@ struct source {
 	struct blobs blobs;
 	struct fetch *fetch;
 
-	/* After source_load. */
+	/* After origin_load. */
 	struct manifest manifest;
 	struct image_config config;
 };
@@ -46,31 +46,31 @@ struct source {
 
 /* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. Reads
  * nothing else. */
-int source_parse(struct source *s, const json_t *request, struct err *e);
-void source_close(struct source *s);
+int origin_parse(struct origin *s, const json_t *request, struct err *e);
+void origin_close(struct origin *s);
 
 /* Whether it needs the network and the cache. */
-bool source_is_remote(const struct source *s);
+bool origin_is_remote(const struct origin *s);
 
 /* Give up everything but what the request needs: its files for reading, what writable names for
- * writing (NULL-terminated), the network for a registry. Before source_open, which reads foreign
+ * writing (NULL-terminated), the network for a registry. Before origin_open, which reads foreign
  * bytes. */
-int source_confine(const struct source *s, const char *const *writable, struct err *e);
+int origin_confine(const struct origin *s, const char *const *writable, struct err *e);
 
-int source_open(struct source *s, struct err *e);
+int origin_open(struct origin *s, struct err *e);
 
 /* *id: the digest that the image is known by. */
-int source_resolve(struct source *s, const char **id, struct err *e);
+int origin_resolve(struct origin *s, const char **id, struct err *e);
 
 /* Where it came from, for people. */
-const char *source_text(const struct source *s);
+const char *origin_text(const struct origin *s);
 
 /* cache_dir is needed for oci only. */
-int source_load(struct source *s, const char *id, const char *cache_dir, struct err *e);
+int origin_load(struct origin *s, const char *id, const char *cache_dir, struct err *e);
 
 /* Layers come several at once from here on, by threads of their own; the caller's thread, and those
  * that it starts later to unpack, have no network any more. */
-int source_start(struct source *s, struct err *e);
+int origin_start(struct origin *s, struct err *e);
 
-/* Wait for a layer. For flatten_job.blob; arg is the source. */
-int source_layer(void *arg, size_t layer, struct range *out, struct err *e);
+/* Wait for a layer. For flatten_job.blob; arg is the origin. */
+int origin_layer(void *arg, size_t layer, struct range *out, struct err *e);
