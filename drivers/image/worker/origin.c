@@ -1,4 +1,4 @@
-/* origin.c - where an image comes from; see source.h. */
+/* origin.c - where an image comes from; see origin.h. */
 #include "drivers/image/worker/origin.h"
 
 #include "drivers/image/worker/digest.h"
