@@ -23,10 +23,12 @@
 static const struct verb {
 	const char *name;
 	int (*run)(const json_t *request, json_t **result, struct err *e);
+	int (*confine)(const json_t *request, struct err *e); /* NULL: run does it by itself */
 } verbs[] = {
-	{"image-resolve", pull_resolve},
-	{"image-pull", pull_run},
-	{"kernel-make", kernel_make_run},
+	{"image-resolve", pull_resolve, NULL},
+	{"image-fetch", pull_fetch, NULL},
+	{"image-pull", pull_run, NULL},
+	{"kernel-make", kernel_make_run, kernel_make_confine},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -95,6 +97,8 @@ static int run(const struct verb *verb, json_t **result, struct err *e)
 	_cleanup_json_ json_t *request = NULL;
 
 	if (confine(e) < 0 || read_request(&a, &request, e) < 0)
+		return -1;
+	if (verb->confine && verb->confine(request, e) < 0)
 		return -1;
 	return verb->run(request, result, e);
 }

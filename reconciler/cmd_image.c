@@ -2,7 +2,10 @@
 #include "reconciler/print.h"
 
 #include "drivers/image/cache.h"
+#include "drivers/image/ref.h"
+#include "drivers/sys/worker.h"
 #include "reconciler/engine/pass.h"
+#include "schema/base/clock.h"
 #include "schema/base/fd.h"
 
 #include <string.h>
@@ -129,6 +132,14 @@ static void print_pruned(const struct cli *c, const struct cache *cache, size_t 
 	json_decref(v);
 }
 
+static void say_pruned(struct cli *c, const struct cache *cache, const struct cached *v, size_t n)
+{
+	if (!c->quiet)
+		fprintf(stderr, c->dry_run ? "Would remove %zu of %zu files, %s.\n"
+					   : "Removed %zu of %zu files, %s.\n", n, cache->n,
+			mib(&c->arena, bytes(v, n)));
+}
+
 static int remove_some(struct cli *c, struct cache *cache, struct err *e)
 {
 	const size_t n = cache_surplus(cache->v, cache->n, c->max_size);
@@ -137,10 +148,7 @@ static int remove_some(struct cli *c, struct cache *cache, struct err *e)
 		if (cache_remove(cache->fd, &cache->v[i], e) < 0)
 			return -1;
 	print_pruned(c, cache, n);
-	if (!c->quiet)
-		fprintf(stderr, c->dry_run ? "Would remove %zu of %zu files, %s.\n"
-					   : "Removed %zu of %zu files, %s.\n", n, cache->n,
-			mib(&c->arena, bytes(cache->v, n)));
+	say_pruned(c, cache, cache->v, n);
 	return 0;
 }
 
@@ -160,37 +168,228 @@ static int prune(struct cli *c, struct err *e)
 	return rc;
 }
 
+/* ---- pull, pin -------------------------------------------------------------------------- */
+
+#define SAY_EVERY_MS 2000
+
+struct fetch_view {
+	struct cli *cli;
+	int64_t said_ms;
+};
+
+static void on_fetch(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+	struct fetch_view *v = arg;
+	const int64_t now = clock_mono_ms();
+
+	if (v->cli->quiet || now - v->said_ms < SAY_EVERY_MS)
+		return;
+	v->said_ms = now;
+	fprintf(stderr, "  %s  %s of %s\n", print_safe(&v->cli->arena, what),
+		mib(&v->cli->arena, done), mib(&v->cli->arena, total));
+}
+
+static int ask(struct cli *c, const struct home *home, const char *verb, const char *ref,
+	json_t **result, struct err *e)
+{
+	struct fetch_view view = {.cli = c};
+	_cleanup_json_ json_t *rq = json_object();
+	const struct worker_task task = {.program_dir = home->host.program_dir, .verb = verb,
+		.request = rq, .lock_fd = -1, .cancel = &cli_cancel, .progress = on_fetch,
+		.progress_arg = &view};
+
+	json_object_set_new(rq, "oci", json_string(ref));
+	json_object_set_new(rq, "cache_dir", json_string(home->host.cache_dir));
+	if (worker_run(&task, result, e) < 0)
+		return -1;
+	if (!ref_is_digest(json_str(*result, "id", NULL)))
+		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", ref);
+	return 0;
+}
+
+/* REPO@DIGEST of what a reference means now, ready to be written into a spec. */
+static const char *pinned(struct cli *c, const char *text, const json_t *result, struct err *e)
+{
+	struct ref r;
+
+	if (ref_parse(&c->arena, text, &r, e) < 0)
+		return NULL;
+	r.digest = arena_dup(&c->arena, json_str(result, "id", ""));
+	return ref_text(&c->arena, &r);
+}
+
+static int ask_each(struct cli *c, const char *verb, struct err *e)
+{
+	struct home home = {0};
+	_cleanup_json_ json_t *all = json_array();
+	int rc = home_open(&c->arena, c->state_dir, false, 0, &cli_cancel, &home, e);
+
+	for (size_t i = 1; !rc && i < c->args.n; i++) {
+		_cleanup_json_ json_t *result = NULL;
+		const char *pin = NULL;
+
+		if (ask(c, &home, verb, c->args.v[i], &result, e) == 0)
+			pin = pinned(c, c->args.v[i], result, e);
+		if (!pin) {
+			rc = -1;
+			break;
+		}
+		if (c->output == OUTPUT_TABLE)
+			printf("%s\n", pin);
+		json_object_set_new(result, "pinned", json_string(pin));
+		json_array_append(all, result);
+	}
+	if (!rc && c->output == OUTPUT_JSON)
+		print_json(all);
+	home_close(&home);
+	return rc;
+}
+
+static int pull(struct cli *c, struct err *e)
+{
+	return ask_each(c, "image-fetch", e);
+}
+
+static int pin(struct cli *c, struct err *e)
+{
+	return ask_each(c, "image-resolve", e);
+}
+
+/* ---- rm --------------------------------------------------------------------------------- */
+
+static bool has_name(const struct cache_names *v, const char *name)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!strcmp(v->v[i], name))
+			return true;
+	return false;
+}
+
+/* Which image an argument means: the name of a recorded one, or a digest. */
+static const char *id_of(const struct pass *p, const char *arg, struct err *e)
+{
+	vec_each(v, &p->views) {
+		const char *id = v->record && v->record->kind == KIND_IMAGE ?
+			kvs_get(&v->record->facts, "id") : NULL;
+
+		if (ref_is_digest(id) && !strcmp(v->record->name, arg))
+			return id;
+	}
+	if (ref_is_digest(arg))
+		return arg;
+	err_set(e, ERR_NOINPUT, "no image \"%.200s\"", arg);
+	err_hint(e, "name one that \"reconcile image ls\" shows, or a digest");
+	return NULL;
+}
+
+/* Blobs that go, and those that another image was made of: these stay. */
+static int choose(struct cli *c, const struct pass *p, int dir_fd, struct cache_names *go,
+	struct cache_names *stay, struct err *e)
+{
+	struct cache_names ids = {0};
+
+	for (size_t i = 1; i < c->args.n; i++) {
+		const char *id = id_of(p, c->args.v[i], e);
+
+		if (!id)
+			return -1;
+		*vec_push(&c->arena, &ids) = id;
+		cache_blobs(&c->arena, dir_fd, id, go);
+	}
+	vec_each(v, &p->views) {
+		const char *id = v->record && v->record->kind == KIND_IMAGE ?
+			kvs_get(&v->record->facts, "id") : NULL;
+
+		if (ref_is_digest(id) && !has_name(&ids, id))
+			cache_blobs(&c->arena, dir_fd, id, stay);
+	}
+	return 0;
+}
+
+static int remove_blobs(struct cli *c, const struct pass *p, struct cache *cache, struct err *e)
+{
+	struct cache_names go = {0}, stay = {0};
+	struct cache gone = {.fd = cache->fd, .v = arena_array(&c->arena, cache->n + 1,
+		sizeof(*gone.v))};
+
+	if (choose(c, p, cache->fd, &go, &stay, e) < 0)
+		return -1;
+	for (size_t i = 0; i < cache->n; i++) {
+		const struct cached *one = &cache->v[i];
+
+		if (!one->whole || !has_name(&go, one->name) || has_name(&stay, one->name))
+			continue;
+		if (!c->dry_run && cache_remove(cache->fd, one, e) < 0)
+			return -1;
+		gone.v[gone.n++] = *one;
+	}
+	print_pruned(c, &gone, gone.n);
+	say_pruned(c, cache, gone.v, gone.n);
+	return 0;
+}
+
+static int rm(struct cli *c, struct err *e)
+{
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
+	struct cache cache = {.fd = -1};
+	int rc = pass_look(&p, e);
+
+	if (!rc)
+		rc = look(c, &p.home, !c->dry_run, &cache, e);
+	if (!rc)
+		rc = remove_blobs(c, &p, &cache, e);
+	fd_close(&cache.fd);
+	pass_close(&p);
+	return rc;
+}
+
 /* ---- the command ------------------------------------------------------------------------ */
 
 static const struct verb {
 	const char *name;
 	int (*run)(struct cli *c, struct err *e);
+	const char *args; /* what it needs; NULL: nothing */
 } verbs[] = {
-	{"ls", list},
-	{"prune", prune},
+	{"ls", list, NULL},
+	{"pull", pull, "a reference"},
+	{"pin", pin, "a reference"},
+	{"rm", rm, "an image"},
+	{"prune", prune, NULL},
 };
+
+static int run_verb(struct cli *c, const struct verb *v, struct err *e)
+{
+	if (!v->args && c->args.n > 1)
+		return err_set(e, ERR_USAGE, "image %s takes no \"%.80s\"", v->name, c->args.v[1]);
+	if (v->args && c->args.n < 2)
+		return err_set(e, ERR_USAGE, "image %s needs %s", v->name, v->args);
+	return v->run(c, e);
+}
 
 static int run(struct cli *c, struct err *e)
 {
-	if (c->args.n > 1)
-		return err_set(e, ERR_USAGE, "image %s takes no \"%.80s\"", c->args.v[0], c->args.v[1]);
 	for (size_t i = 0; c->args.n && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(c->args.v[0], verbs[i].name))
-			return verbs[i].run(c, e);
-	err_set(e, ERR_USAGE, c->args.n ? "image has no \"%.80s\"" : "image needs ls or prune",
+			return run_verb(c, &verbs[i], e);
+	err_set(e, ERR_USAGE, c->args.n ? "image has no \"%.80s\"" : "image needs ls, pull, pin, rm or prune",
 		c->args.n ? c->args.v[0] : "");
 	return err_hint(e, "see: reconcile help image");
 }
 
 const struct cmd cmd_image = {
 	.name = "image",
-	.args = "ls | prune",
-	.caption = "list images, or remove what was fetched to make them",
+	.args = "ls | pull REF... | pin REF... | rm NAME|DIGEST... | prune",
+	.caption = "list images; fetch, and remove, what they are made of",
 	.help = "ls lists the images that were made, and how much is kept of what was fetched for them.\n"
 		"prune removes the latter, what was not used for longest first, until at most --max-size\n"
 		"(nothing, by default) is left. Images and VMs do not need it; making an image again\n"
-		"fetches it again. Nothing is removed while an image is being pulled.\n\n"
+		"fetches it again. Nothing is removed while an image is being pulled. After each pull the same\n"
+		"is done for what is above RECONCILE_CACHE_MAX (20GiB, unless that says otherwise).\n\n"
+		"pull fetches what a reference means now, so that an image can be made of it later without\n"
+		"the registry. pin only asks. Both print the reference with its digest, for a spec.\n"
+		"rm removes what was fetched for one image and for no other one.\n\n"
 		"  reconcile image ls\n"
+		"  reconcile image pin alpine:3.20\n"
 		"  reconcile image prune --max-size 2GiB --dry-run",
 	.run = run,
 };

@@ -60,7 +60,8 @@ $(B)/tests/guest/reconcile-guest-host: $(B)/drivers/guest/inside/main.o $(B)/lib
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
-$(B)/tests/guest/kernel_make: $(B)/tests/guest/kernel_make.o $(B)/libworker.a $(B)/libschema.a
+$(B)/tests/guest/kernel_make: $(B)/tests/guest/kernel_make.o $(B)/libworker.a $(B)/libdrivers.a \
+		$(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_WORKER)
 $(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o

@@ -1,8 +1,10 @@
 /* cache.c - blobs of images; see cache.h. */
 #include "drivers/image/cache.h"
 
-#include "drivers/image/ref.h"
+#include "drivers/image/manifest.h"
+#include "schema/base/fd.h"
 #include "schema/base/vec.h"
+#include "schema/field.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +15,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define BUDGET (20ull << 30)
 
 int cache_open(const char *cache_dir, int *dir_fd, struct err *e)
 {
@@ -110,6 +114,67 @@ size_t cache_surplus(const struct cached *v, size_t n, uint64_t max)
 	while (keep > 0 && v[keep - 1].whole && v[keep - 1].size <= max - total)
 		total += v[--keep].size;
 	return keep;
+}
+
+int cache_budget(uint64_t *max, struct err *e)
+{
+	const char *text = getenv("RECONCILE_CACHE_MAX");
+
+	*max = BUDGET;
+	if (!text || !*text || size_parse(text, max, e) == 0)
+		return 0;
+	return err_wrap(e, "RECONCILE_CACHE_MAX");
+}
+
+static int trim(int dir_fd, uint64_t max, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	uint64_t total = 0;
+	struct cached *v;
+	size_t n, gone;
+
+	if (cache_lock(dir_fd, e) < 0)
+		return e->kind == ERR_LOCKED ? (err_clear(e), 0) : -1;
+	if (cache_list(&a, dir_fd, &v, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		total += v[i].size;
+	/* With room enough, half a blob may stay: the next pull goes on with it. */
+	gone = total > max ? cache_surplus(v, n, max) : 0;
+	for (size_t i = 0; i < gone; i++)
+		if (cache_remove(dir_fd, &v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+int cache_trim(const char *cache_dir, struct err *e)
+{
+	_cleanup_fd_ int dir_fd = -1;
+	uint64_t max;
+	int rc;
+
+	if (cache_budget(&max, e) < 0)
+		return -1;
+	rc = cache_open(cache_dir, &dir_fd, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	return trim(dir_fd, max, e);
+}
+
+void cache_blobs(struct arena *a, int dir_fd, const char *id, struct cache_names *out)
+{
+	_cleanup_json_ json_t *j = NULL;
+	struct manifest m;
+	char *buf;
+	size_t n;
+
+	*vec_push(a, out) = ref_hex(id);
+	if (file_read(a, dir_fd, ref_hex(id), MANIFEST_BYTES_MAX, &buf, &n, NULL) < 0 ||
+		json_parse(buf, n, "manifest", &j, NULL) < 0 || manifest_parse(a, j, &m, NULL) < 0)
+		return;
+	*vec_push(a, out) = ref_hex(m.config.digest);
+	for (size_t i = 0; i < m.n_layers; i++)
+		*vec_push(a, out) = ref_hex(m.layers[i].blob.digest);
 }
 
 int cache_remove(int dir_fd, const struct cached *one, struct err *e)

@@ -35,5 +35,22 @@ int cache_list(struct arena *a, int dir_fd, struct cached **out, size_t *n, stru
  * What is left of a blob goes in any case: it stands in front. */
 size_t cache_surplus(const struct cached *v, size_t n, uint64_t max);
 
+/* What the cache may have: RECONCILE_CACHE_MAX ("20GiB", which is the default). */
+int cache_budget(uint64_t *max, struct err *e);
+
+/* Remove what was not used for longest, until the rest fits the budget. While a pull is under way
+ * nothing is removed, and the next one does it. */
+int cache_trim(const char *cache_dir, struct err *e);
+
+/* Names of blobs, borrowed. */
+struct cache_names {
+	const char **v;
+	size_t n, cap;
+};
+
+/* Add the blobs of an image, as far as its manifest is in the cache: the manifest itself, the
+ * configuration, the layers. */
+void cache_blobs(struct arena *a, int dir_fd, const char *id, struct cache_names *out);
+
 /* Renamed first, so that a name never stands for half a blob. Gone already is fine. Under the lock. */
 int cache_remove(int dir_fd, const struct cached *one, struct err *e);

@@ -5,12 +5,14 @@
  * the same content and size share one.
  */
 #include "drivers/image/image.h"
+#include "drivers/image/cache.h"
 #include "drivers/image/layout.h"
 #include "drivers/image/ref.h"
 #include "drivers/sys/stamp.h"
 #include "drivers/sys/worker.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
+#include "schema/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -323,6 +325,15 @@ static const char *safe_file(const struct step *step, struct err *e)
 	return NULL;
 }
 
+/* The image is made: what cannot be removed now is no reason to fail. */
+static void trim_cache(const struct host *h)
+{
+	struct err e = ERR_INIT;
+
+	if (cache_trim(h->cache_dir, &e) < 0)
+		log_warn("the cache was not brought down to its budget", "reason=\"%s\"", e.msg);
+}
+
 static int create(struct host *h, const struct step *step, struct kvs *facts, struct err *e)
 {
 	const struct image_spec *spec = step->object ? spec_of(step->object) : NULL;
@@ -348,6 +359,7 @@ static int create(struct host *h, const struct step *step, struct kvs *facts, st
 		st.st_size != json_int(result, "size", -1))
 		return err_set(e, ERR_FAILED, "image %s: %s is not there after it was made", step->name,
 			file);
+	trim_cache(h);
 	kvs_setf(h->arena, facts, "size", "%lld", (long long)st.st_size);
 	kvs_set(h->arena, facts, "config", json_str(result, "config", "{}"));
 	return 0;

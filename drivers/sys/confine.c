@@ -170,8 +170,9 @@ static int add_sockets(scmp_filter_ctx f)
 	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		const int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		const struct scmp_arg_cmp family = {.arg = 0, .op = SCMP_CMP_EQ,
+			.datum_a = (scmp_datum_t)families[i]};
+		const int rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &family);
 
 		if (rc)
 			return rc;

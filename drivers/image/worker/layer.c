@@ -228,6 +228,8 @@ int layer_data(struct layer_reader *r, const void **data, size_t *n, uint64_t *o
 int layer_finish(struct layer_reader *r, struct err *e)
 {
 	char have[REF_DIGEST_MAX];
+	const bool padded = r->padded; /* before the archive's end */
+	const uint64_t end = r->unpacked;
 	const void *data;
 	la_ssize_t n;
 
@@ -237,7 +239,7 @@ int layer_finish(struct layer_reader *r, struct err *e)
 	while (n > 0);
 	if (n < 0)
 		return tar_error(r, e);
-	if (r->padded && r->tail != r->unpacked % RECORD)
+	if (padded && r->tail != end % RECORD)
 		return err_set(e, ERR_CONTENT, "not a valid tar archive: it ends too early");
 	if (!r->verify)
 		return 0;

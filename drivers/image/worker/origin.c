@@ -1,9 +1,12 @@
-/* origin.c - where an image comes from; see source.h. */
+/* origin.c - where an image comes from; see origin.h. */
 #include "drivers/image/worker/origin.h"
 
 #include "drivers/image/worker/digest.h"
+#include "drivers/sys/confine.h"
+#include "schema/base/vec.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct origin_kind {
@@ -260,7 +263,12 @@ static const struct origin_kind kinds[] = {
 	{"tar", open_tar, resolve_tar, load_tar, layer_tar, false},
 };
 
-int origin_open(struct origin *s, const json_t *request, struct err *e)
+bool origin_is_remote(const struct origin *s)
+{
+	return s->kind->open == open_registry;
+}
+
+int origin_parse(struct origin *s, const json_t *request, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const char *name = json_str(request, kinds[i].key, NULL);
@@ -278,9 +286,58 @@ int origin_open(struct origin *s, const json_t *request, struct err *e)
 	s->pin = json_str(request, "digest", NULL);
 	if (s->pin && !ref_is_digest(s->pin))
 		return err_set(e, ERR_SPEC, "\"%.100s\" is not a sha256 digest", s->pin);
-	if (ref_platform(s->arena, json_str(request, "platform", NULL), &s->platform, e) < 0)
-		return -1;
+	return ref_platform(s->arena, json_str(request, "platform", NULL), &s->platform, e);
+}
+
+int origin_open(struct origin *s, struct err *e)
+{
 	return s->kind->open(s, e);
+}
+
+/* ---- confinement ------------------------------------------------------------------------- */
+
+/* What libcurl, the resolver and the C library read. resolv.conf is often a link. */
+static const char *const system_files[] = {"/etc", "/usr", "/lib", "/lib64", "/etc/resolv.conf",
+	"/run/systemd/resolve", "/run/nscd", "/var/run/nscd", "/dev/null", "/dev/urandom"};
+
+struct paths {
+	const char **v;
+	size_t n, cap;
+};
+
+static void add_env(struct arena *a, struct paths *v, const char *name, const char *below)
+{
+	const char *value = getenv(name);
+
+	if (value && *value)
+		*vec_push(a, v) = arena_printf(a, "%s%s", value, below);
+}
+
+int origin_confine(const struct origin *s, const char *const *writable, struct err *e)
+{
+	const bool remote = origin_is_remote(s);
+	const char *path = s->name, *tag;
+	struct confine c = {.write = writable};
+	struct arena *a = s->arena;
+	struct paths read = {0};
+
+	for (size_t i = 0; i < sizeof(system_files) / sizeof(system_files[0]); i++)
+		*vec_push(a, &read) = system_files[i];
+	if (!remote && s->kind->open != open_tar && ref_layout(a, s->name, &path, &tag, e) < 0)
+		return -1;
+	if (!remote)
+		*vec_push(a, &read) = path;
+	if (remote) {
+		add_env(a, &read, "SSL_CERT_FILE", "");
+		add_env(a, &read, "SSL_CERT_DIR", "");
+		add_env(a, &read, "DOCKER_CONFIG", "");
+		add_env(a, &read, "HOME", "/.docker");
+	}
+	*vec_push(a, &read) = NULL;
+	c.read = read.v;
+	if (confine_files(&c, e) < 0)
+		return -1;
+	return confine_calls(remote ? CONFINE_NETWORK : CONFINE_LOCAL, e);
 }
 
 void origin_close(struct origin *s)
@@ -300,23 +357,26 @@ int origin_resolve(struct origin *s, const char **id, struct err *e)
 
 const char *origin_text(const struct origin *s)
 {
-	return s->registry ? ref_text(s->arena, &s->ref) : s->name;
+	return origin_is_remote(s) ? ref_text(s->arena, &s->ref) : s->name;
 }
 
 int origin_load(struct origin *s, const char *id, const char *cache_dir, struct err *e)
 {
-	if (s->registry && !cache_dir)
-		return err_set(e, ERR_USAGE, "cache_dir is missing");
-	if (s->registry && blobs_open_cache(cache_dir, &s->blobs.dir_fd, e) < 0)
+	if (origin_is_remote(s) && blobs_open_cache(cache_dir, &s->blobs.dir_fd, e) < 0)
 		return -1;
 	return s->kind->load(s, id, e);
 }
 
 int origin_start(struct origin *s, struct err *e)
 {
-	if (!s->kind->blobs)
-		return 0;
-	return fetch_start(&s->blobs, s->registry ? &s->ref : NULL, &s->manifest, &s->fetch, e);
+	const struct ref *ref = origin_is_remote(s) ? &s->ref : NULL;
+
+	/* Its connection is not needed any more: each thread has one of its own. */
+	registry_drop(&s->registry);
+	s->blobs.registry = NULL;
+	if (s->kind->blobs && fetch_start(&s->blobs, ref, &s->manifest, &s->fetch, e) < 0)
+		return -1;
+	return ref ? confine_calls(CONFINE_LOCAL, e) : 0;
 }
 
 int origin_layer(void *arg, size_t layer, struct range *out, struct err *e)

@@ -44,9 +44,20 @@ struct origin {
 
 #define SOURCE_INIT(a) {.arena = (a), .file = -1, .blobs = {.dir_fd = -1}}
 
-/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. */
-int origin_open(struct origin *s, const json_t *request, struct err *e);
+/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. Reads
+ * nothing else. */
+int origin_parse(struct origin *s, const json_t *request, struct err *e);
 void origin_close(struct origin *s);
+
+/* Whether it needs the network and the cache. */
+bool origin_is_remote(const struct origin *s);
+
+/* Give up everything but what the request needs: its files for reading, what writable names for
+ * writing (NULL-terminated), the network for a registry. Before origin_open, which reads foreign
+ * bytes. */
+int origin_confine(const struct origin *s, const char *const *writable, struct err *e);
+
+int origin_open(struct origin *s, struct err *e);
 
 /* *id: the digest that the image is known by. */
 int origin_resolve(struct origin *s, const char **id, struct err *e);
@@ -57,7 +68,8 @@ const char *origin_text(const struct origin *s);
 /* cache_dir is needed for oci only. */
 int origin_load(struct origin *s, const char *id, const char *cache_dir, struct err *e);
 
-/* Layers come several at once from here on. */
+/* Layers come several at once from here on, by threads of their own; the caller's thread, and those
+ * that it starts later to unpack, have no network any more. */
 int origin_start(struct origin *s, struct err *e);
 
 /* Wait for a layer. For flatten_job.blob; arg is the origin. */

@@ -26,10 +26,63 @@ int pull_resolve(const json_t *request, json_t **result, struct err *e)
 	struct origin s = SOURCE_INIT(&a);
 	const char *id;
 
-	if (origin_open(&s, request, e) < 0 || origin_resolve(&s, &id, e) < 0)
+	if (origin_parse(&s, request, e) < 0 || origin_confine(&s, NULL, e) < 0 ||
+		origin_open(&s, e) < 0 || origin_resolve(&s, &id, e) < 0)
 		return finish(&s, -1, e);
 	*result = json_pack("{s:s, s:s}", "id", id, "ref", origin_text(&s));
 	return finish(&s, 0, e);
+}
+
+/* ---- fetch ------------------------------------------------------------------------------ */
+
+/* From here on nothing but the cache, and images if it is not NULL, can be changed. */
+static int confine(struct origin *s, const json_t *rq, const char *images, struct err *e)
+{
+	const char *cache = json_str(rq, "cache_dir", NULL), *blobs = images;
+
+	if (origin_is_remote(s)) {
+		if (!cache)
+			return err_set(e, ERR_USAGE, "cache_dir is missing");
+		blobs = arena_printf(s->arena, "%s/oci/blobs/sha256", cache);
+		if (dir_make(AT_FDCWD, blobs, 0700, e) < 0)
+			return -1;
+	}
+	return origin_confine(s, (const char *const[]){blobs, images, NULL}, e);
+}
+
+static int fetch(struct origin *s, const json_t *rq, const char **id, uint64_t *bytes, struct err *e)
+{
+	if (origin_parse(s, rq, e) < 0)
+		return -1;
+	if (!origin_is_remote(s))
+		return err_set(e, ERR_USAGE, "only what is in a registry can be fetched");
+	if (confine(s, rq, NULL, e) < 0 || origin_open(s, e) < 0 || origin_resolve(s, id, e) < 0 ||
+		origin_load(s, *id, json_str(rq, "cache_dir", NULL), e) < 0 ||
+		origin_start(s, e) < 0)
+		return -1;
+	*bytes = s->manifest.config.size;
+	for (size_t i = s->manifest.n_layers; i-- > 0;) {
+		_cleanup_range_ struct range blob = RANGE_NONE;
+
+		if (origin_layer(s, i, &blob, e) < 0)
+			return err_wrap(e, "layer %zu", i + 1);
+		*bytes += s->manifest.layers[i].blob.size;
+	}
+	return 0;
+}
+
+int pull_fetch(const json_t *request, json_t **result, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct origin s = SOURCE_INIT(&a);
+	uint64_t bytes = 0;
+	const char *id;
+	int rc = fetch(&s, request, &id, &bytes, e);
+
+	if (!rc)
+		*result = json_pack("{s:s, s:s, s:I}", "id", id, "ref", origin_text(&s), "bytes",
+			(json_int_t)bytes);
+	return finish(&s, rc, e);
 }
 
 /* ---- pull ------------------------------------------------------------------------------- */
@@ -67,14 +120,19 @@ static int is_published(const struct flatten_job *job, uint64_t *size, struct er
 static int pull(struct origin *s, const json_t *rq, struct flatten_job *job, uint64_t *size,
 	struct err *e)
 {
+	const char *images;
 	int rc;
 
+	if (origin_parse(s, rq, e) < 0)
+		return -1;
 	if (job->size > LIMIT_IMAGE_SIZE)
 		return err_set(e, ERR_LIMIT, "size is more than %llu GiB", LIMIT_IMAGE_SIZE >> 30);
 	if (!ref_is_digest(job->id))
 		return err_set(e, ERR_USAGE, "id is missing or not a digest");
-	if (origin_load(s, job->id, json_str(rq, "cache_dir", NULL), e) < 0 ||
-		open_target(s->arena, rq, job, e) < 0)
+	images = arena_printf(s->arena, "%s/images", json_str(rq, "state_dir", ""));
+	if (open_target(s->arena, rq, job, e) < 0 || confine(s, rq, images, e) < 0 ||
+		origin_open(s, e) < 0 ||
+		origin_load(s, job->id, json_str(rq, "cache_dir", NULL), e) < 0)
 		return -1;
 	rc = is_published(job, size, e);
 	if (rc)
@@ -90,10 +148,8 @@ int pull_run(const json_t *request, json_t **result, struct err *e)
 		.size = (uint64_t)json_int(request, "size", 0), .dir_fd = -1, .name = "",
 		.blob = origin_layer, .arg = &s};
 	uint64_t size = 0;
-	int rc = origin_open(&s, request, e);
+	int rc = pull(&s, request, &job, &size, e);
 
-	if (!rc)
-		rc = pull(&s, request, &job, &size, e);
 	fd_close(&job.dir_fd);
 	if (!rc)
 		*result = json_pack("{s:s, s:s, s:I, s:s}", "id", job.id, "file",

@@ -7,6 +7,9 @@
  *	                "size": bytes, 0 or absent: what is needed}
  *	            -> {"id", "file", "size", "config": "{...}"}
  *
+ *	image-fetch    the same as image-resolve and {"cache_dir"}; oci only
+ *	            -> {"id", "ref", "bytes": of its blobs}; they are in the cache, verified
+ *
  * Every error names the image. Nothing half-made is left under a published name.
  */
 #pragma once
@@ -14,4 +17,5 @@
 #include "schema/base/json.h"
 
 int pull_resolve(const json_t *request, json_t **result, struct err *e);
+int pull_fetch(const json_t *request, json_t **result, struct err *e);
 int pull_run(const json_t *request, json_t **result, struct err *e);

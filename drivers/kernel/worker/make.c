@@ -8,13 +8,13 @@
 #include "drivers/kernel/worker/make.h"
 
 #include "drivers/kernel/worker/initrd.h"
+#include "drivers/sys/confine.h"
+#include "drivers/sys/copy.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,26 +137,13 @@ static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e
 
 /* ---- write ------------------------------------------------------------------------------ */
 
-/* Reflink where the file system can, else the kernel copies (ioctl_ficlone(2),
- * copy_file_range(2)); read and write where it cannot do that either. */
 static int copy_kernel(struct make *m, int to, struct err *e)
 {
-	off_t at = 0;
+	int rc = copy_reflink(m->kernel, to, e);
 
-	if (ioctl(to, FICLONE, m->kernel) == 0)
-		return 0;
-	while ((uint64_t)at < m->kernel_size) {
-		char *buf = arena_alloc(&m->arena, PIECE);
-		ssize_t n = copy_file_range(m->kernel, &at, to, NULL, m->kernel_size - (uint64_t)at, 0);
-
-		if (n > 0)
-			continue;
-		n = pread(m->kernel, buf, PIECE, at);
-		if (n <= 0 || fd_write_all(to, buf, (size_t)n) < 0)
-			return err_sys(e, n ? errno : EIO, "cannot copy %s", m->file);
-		at += n;
-	}
-	return 0;
+	if (rc > 0)
+		rc = copy_sparse(m->kernel, to, m->kernel_size, NULL, e);
+	return rc < 0 ? err_wrap(e, "kernel %s", m->file) : 0;
 }
 
 static int create(int dir, const char *name, int *fd, struct err *e)
@@ -275,4 +262,20 @@ int kernel_make_run(const json_t *request, json_t **result, struct err *e)
 		return -1;
 	*result = answer(&m);
 	return 0;
+}
+
+/* Modules may be links to anywhere, so everything can be read; only the folder of kernels can be
+ * changed. */
+int kernel_make_confine(const json_t *request, struct err *e)
+{
+	_cleanup_(make_fini) struct make m = {.kernel = -1};
+	const char *write[] = {NULL, NULL};
+	const struct confine c = {.write = write};
+
+	if (read_request(request, &m, e) < 0)
+		return -1;
+	write[0] = arena_printf(&m.arena, "%s/kernels", m.state_dir);
+	if (!m.only_id && dir_make(AT_FDCWD, write[0], 0700, e) < 0)
+		return -1;
+	return confine_files(&c, e) < 0 ? -1 : confine_calls(CONFINE_LOCAL, e);
 }

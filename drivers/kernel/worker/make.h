@@ -16,3 +16,6 @@
 #include "schema/base/json.h"
 
 int kernel_make_run(const json_t *request, json_t **result, struct err *e);
+
+/* Give up what that does not need; before it, in a process that does nothing else. */
+int kernel_make_confine(const json_t *request, struct err *e);
