@@ -5,6 +5,7 @@
  */
 #include "drivers/image/worker/pull.h"
 #include "drivers/kernel/worker/make.h"
+#include "drivers/sys/cage.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
 
@@ -23,10 +24,11 @@
 static const struct verb {
 	const char *name;
 	int (*run)(const json_t *request, json_t **result, struct err *e);
+	bool looks; /* it asks and changes nothing, and cannot */
 } verbs[] = {
-	{"image-resolve", pull_resolve},
-	{"image-pull", pull_run},
-	{"kernel-make", kernel_make_run},
+	{"image-resolve", pull_resolve, true},
+	{"image-pull", pull_run, false},
+	{"kernel-make", kernel_make_run, false},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -94,7 +96,7 @@ static int run(const struct verb *verb, json_t **result, struct err *e)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_json_ json_t *request = NULL;
 
-	if (confine(e) < 0 || read_request(&a, &request, e) < 0)
+	if (confine(e) < 0 || (verb->looks && cage_enter(e) < 0) || read_request(&a, &request, e) < 0)
 		return -1;
 	return verb->run(request, result, e);
 }

@@ -2,6 +2,8 @@
 #include "reconciler/cli.h"
 
 #include "reconciler/print.h"
+
+#include "drivers/sys/cage.h"
 #include "schema/base/log.h"
 #include "schema/field.h"
 
@@ -429,6 +431,8 @@ static int run(struct cli *c, struct err *e)
 	}
 	if (c->output == OUTPUT_JSONL && !c->cmd->jsonl)
 		return err_set(e, ERR_USAGE, "%s does not know -o jsonl; see -o json", c->cmd->name);
+	if (c->cmd->looks && cage_enter(e) < 0)
+		return -1;
 	return c->cmd->run(c, e);
 }
 

@@ -58,6 +58,9 @@ struct cmd {
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
 	bool jsonl;          /* knows -o jsonl */
+	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
+			      * drivers/sys/cage.h from its start. Commands that look at saved state
+			      * enter it once that is open: pass.h */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 

@@ -207,7 +207,8 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 
 static int run(struct cli *c, struct err *e)
 {
-	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
+		.looks = true};
 	int rc;
 
 	if (c->at)

@@ -1,6 +1,8 @@
 /* proc.c - processes: start, identify, signal, wait. */
 #include "drivers/sys/proc.h"
 
+#include "drivers/sys/cage.h"
+
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
 #include "schema/base/point.h"
@@ -33,7 +35,7 @@ static int sys_pidfd_open(pid_t pid)
 static int child_stdio(const struct proc_spec *s)
 {
 	const int want[3] = {s->stdin_fd, s->stdout_fd, s->stderr_fd};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = open("/dev/null", (cage_is_in() ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	int from[3];
 
 	if (null < 0)
@@ -146,6 +148,8 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	bool watched;
 	pid_t pid;
 
+	if (cage_is_in() && !spec->looks)
+		return err_set(e, ERR_DENIED, "refusing to start %s: this command only looks", spec->path);
 	if (point_fails("proc.spawn") || pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot start %s", spec->path);
 	report_r = pipefd[0];

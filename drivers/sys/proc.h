@@ -30,6 +30,7 @@ struct proc_spec {
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null; borrowed */
 	int keep_fd;                /* above 2: the child has this too, as descriptor 3 */
 	bool dies_with_us;          /* the kernel kills it when the thread that started it ends */
+	bool looks;                 /* it changes nothing: may be started from the cage (cage.h) */
 	bool detach;                /* own session: it outlives us and gets none of our signals */
 	uint64_t file_size_max;     /* RLIMIT_FSIZE with SIGXFSZ ignored; 0: as inherited */
 };

@@ -242,7 +242,7 @@ static int name_again(struct run *r, struct plan_step *s, struct err *e)
 	};
 	struct kvs args = {0};
 
-	if (driver_for(s->step.kind)->name_step(&in, &args, e) < 0)
+	if (driver_look_for(s->step.kind).name_step(&in, &args, e) < 0)
 		return -1;
 	kvs_merge(r->a, &s->step.args, &args);
 	return 0;
