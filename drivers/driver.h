@@ -137,7 +137,7 @@ struct driver {
 };
 
 /* The driver of that kind; never NULL. One static list: drivers/registry.c. Tests link
- * drivers/fake instead. Only who may change things asks for it: exec.c, and gc for its one step
+ * drivers/fake instead. Only who may change things asks for it: drive.c, and gc for its one step
  * (tests/lint/calls). */
 const struct driver *driver_for(enum kind kind);
 

@@ -88,6 +88,8 @@ const struct opt options[] = {
 		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
+		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
 		"auto, tty, plain, json or none", progresses},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,

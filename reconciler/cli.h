@@ -40,6 +40,7 @@ struct cli {
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
 	uint64_t tail, max_size;
+	uint64_t parallel;          /* 0: many_usual */
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
 	const char *since, *at;     /* a moment, or a span before now */

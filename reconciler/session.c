@@ -2,6 +2,7 @@
 #include "reconciler/session.h"
 
 #include "reconciler/print.h"
+#include "reconciler/engine/many.h"
 #include "reconciler/progress.h"
 
 #include "schema/field.h"
@@ -186,6 +187,7 @@ static int run_plan(struct cli *c, struct pass *p, struct err *e)
 	struct progress_view view;
 	int rc;
 
+	p->exec.parallel = !c->parallel ? many_usual() : c->parallel < 1000 ? (unsigned)c->parallel : 1000;
 	progress_start(&view, c, p);
 	rc = pass_act(p, e);
 	progress_clear(&view);

@@ -41,6 +41,12 @@ struct proc_spec {
  * init when we are gone. */
 int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, struct err *e);
 
+/* Go on in two: the child runs work(arg, fd), whose result is its exit status, and what it writes to fd
+ * is read from *out. It is a group of processes of its own and is killed when we end. *pidfd and *out
+ * are the caller's to close; the child has to be reaped by proc_reap. */
+int proc_branch(int (*work)(void *arg, int fd), void *arg, struct proc_id *id, int *pidfd, int *out,
+	struct err *e);
+
 /* Wait for a child of ours. 0 with the wait status in *status; 1 when timeout_ms passed (-1: wait
  * for ever); -1 with e. */
 int proc_reap(pid_t pid, int pidfd, int timeout_ms, int *status, struct err *e);
