@@ -145,5 +145,17 @@ struct driver {
 };
 
 /* The driver of that kind; never NULL. One static list: drivers/registry.c. Tests link
- * drivers/fake instead. */
+ * drivers/fake instead. Only who may change things asks for it: drive.c, and gc for its one step
+ * (tests/lint/calls). */
 const struct driver *driver_for(enum kind kind);
+
+/* The slots that change nothing, and no way to the others: what looking, comparing and planning get. */
+struct driver_look {
+	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
+		struct kvs *facts, struct err *e);
+	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
+	int (*scan)(struct host *h, struct orphans *out, struct err *e);
+	int (*name_step)(const struct naming *in, struct kvs *args, struct err *e);
+};
+
+struct driver_look driver_look_for(enum kind kind);

@@ -5,6 +5,7 @@
  */
 #include "drivers/image/worker/pull.h"
 #include "drivers/kernel/worker/make.h"
+#include "drivers/sys/cage.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
 
@@ -24,11 +25,12 @@ static const struct verb {
 	const char *name;
 	int (*run)(const json_t *request, json_t **result, struct err *e);
 	int (*confine)(const json_t *request, struct err *e); /* NULL: run does it by itself */
+	bool looks; /* it asks and changes nothing, and cannot */
 } verbs[] = {
-	{"image-resolve", pull_resolve, NULL},
-	{"image-fetch", pull_fetch, NULL},
-	{"image-pull", pull_run, NULL},
-	{"kernel-make", kernel_make_run, kernel_make_confine},
+	{"image-resolve", pull_resolve, NULL, true},
+	{"image-fetch", pull_fetch, NULL, false},
+	{"image-pull", pull_run, NULL, false},
+	{"kernel-make", kernel_make_run, kernel_make_confine, false},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -96,7 +98,7 @@ static int run(const struct verb *verb, json_t **result, struct err *e)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	_cleanup_json_ json_t *request = NULL;
 
-	if (confine(e) < 0 || read_request(&a, &request, e) < 0)
+	if (confine(e) < 0 || (verb->looks && cage_enter(e) < 0) || read_request(&a, &request, e) < 0)
 		return -1;
 	if (verb->confine && verb->confine(request, e) < 0)
 		return -1;

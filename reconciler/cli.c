@@ -3,6 +3,8 @@
 
 #include "reconciler/document.h"
 #include "reconciler/print.h"
+
+#include "drivers/sys/cage.h"
 #include "schema/base/log.h"
 #include "schema/field.h"
 
@@ -89,6 +91,8 @@ const struct opt options[] = {
 		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
+		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
 		"auto, tty, plain, json or none", progresses},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
@@ -433,6 +437,8 @@ static int run(struct cli *c, struct err *e)
 	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
+	if (c->cmd->looks && cage_enter(e) < 0)
+		return -1;
 	return c->cmd->run(c, e);
 }
 

@@ -41,6 +41,7 @@ struct cli {
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
 	uint64_t tail, max_size;
+	uint64_t parallel;          /* 0: many_usual */
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
 	const char *since, *at;     /* a moment, or a span before now */
@@ -61,6 +62,9 @@ struct cmd {
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
 	bool jsonl, wide;    /* knows -o jsonl, -o wide */
+	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
+			      * drivers/sys/cage.h from its start. Commands that look at saved state
+			      * enter it once that is open: pass.h */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 

@@ -5,7 +5,7 @@ static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
 		.no_prune = c->no_prune, .refresh = c->refresh, .write = !c->dry_run,
-		.lock_wait_ms = (int64_t)c->lock_timeout_ms};
+		.looks = c->dry_run, .lock_wait_ms = (int64_t)c->lock_timeout_ms};
 	const char *const *files;
 	struct spec *spec;
 	size_t n;

@@ -68,7 +68,8 @@ static int check_named(struct cli *c, const struct pass *p, struct err *e)
 static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
-		.write = !c->dry_run, .lock_wait_ms = (int64_t)c->lock_timeout_ms};
+		.write = !c->dry_run, .looks = c->dry_run,
+		.lock_wait_ms = (int64_t)c->lock_timeout_ms};
 	int rc = sort_args(c, &p, e);
 
 	if (rc == 0)

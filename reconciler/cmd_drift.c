@@ -108,7 +108,8 @@ static int load_spec(struct cli *c, struct pass *p, struct err *e)
 
 static int run(struct cli *c, struct err *e)
 {
-	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel};
+	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
+		.looks = true};
 	int rc;
 
 	if (check_ignore(c, e) < 0 || load_spec(c, &p, e) < 0)

@@ -104,5 +104,6 @@ const struct cmd cmd_explain = {
 		"  reconcile explain vms.memory\n"
 		"  reconcile explain vms.disk\n"
 		"  reconcile explain --effective vm/web vms.yaml",
+	.looks = true,
 	.run = run,
 };

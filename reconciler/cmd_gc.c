@@ -137,7 +137,7 @@ static int collect(struct cli *c, struct pass *p, struct err *e)
 static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .write = c->yes,
-		.cancel = &cli_cancel, .lock_wait_ms = (int64_t)c->lock_timeout_ms};
+		.looks = !c->yes, .cancel = &cli_cancel, .lock_wait_ms = (int64_t)c->lock_timeout_ms};
 	int rc = collect(c, &p, e);
 
 	pass_close(&p);

@@ -31,5 +31,6 @@ const struct cmd cmd_help = {
 	.args = "[COMMAND]",
 	.caption = "show help about a command",
 	.help = "Without a command: the list of commands and the options that all of them take.",
+	.looks = true,
 	.run = run,
 };

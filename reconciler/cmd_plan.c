@@ -4,7 +4,7 @@
 static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
-		.no_prune = c->no_prune, .refresh = c->refresh};
+		.no_prune = c->no_prune, .refresh = c->refresh, .looks = true};
 	const char *const *files;
 	struct spec *spec;
 	size_t n;

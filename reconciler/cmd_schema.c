@@ -22,5 +22,6 @@ const struct cmd cmd_schema = {
 		"  reconcile schema >reconcile.schema.json\n\n"
 		"An editor with the YAML language server takes it from the first line of a spec:\n\n"
 		"  # yaml-language-server: $schema=reconcile.schema.json",
+	.looks = true,
 	.run = run,
 };

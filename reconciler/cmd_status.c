@@ -262,7 +262,7 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 static int run(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
-		.source = c->source};
+		.source = c->source, .looks = true};
 	int rc;
 
 	if (c->at)

@@ -34,5 +34,6 @@ const struct cmd cmd_validate = {
 		"Nothing is looked up and nothing is changed.\n\n"
 		"  reconcile validate vms.yaml\n"
 		"  git show HEAD:vms.yaml | reconcile validate -",
+	.looks = true,
 	.run = run,
 };

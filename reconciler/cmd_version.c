@@ -23,5 +23,6 @@ const struct cmd cmd_version = {
 	.args = "",
 	.caption = "show the version",
 	.help = "Shows the version and the commit that the program was built from.",
+	.looks = true,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "reconciler/document.h"
 #include "reconciler/print.h"
+#include "drivers/sys/cage.h"
 #include "schema/base/clock.h"
 #include "schema/moment.h"
 
@@ -21,8 +22,10 @@ int past_open(struct cli *c, struct past *p, struct err *e)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	rc = store_event_floor(p->store, &p->floor_ms, e);
-	if (rc <= 0)
-		return rc;
+	if (rc == 0)
+		return cage_enter(e);
+	if (rc < 0)
+		return -1;
 	err_set(e, ERR_STATE, "the state database is of an older version without history");
 	return err_hint(e, "the next apply brings it up to date; history begins then");
 }

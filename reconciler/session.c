@@ -5,6 +5,7 @@
 #include "reconciler/engine/lock.h"
 #include "reconciler/outcome.h"
 #include "reconciler/print.h"
+#include "reconciler/engine/many.h"
 #include "reconciler/progress.h"
 
 #include "drivers/sys/capture.h"
@@ -198,6 +199,7 @@ static int run_plan(struct cli *c, struct pass *p, struct err *e)
 	struct progress_view view;
 	int rc;
 
+	p->exec.parallel = !c->parallel ? many_usual() : c->parallel < 1000 ? (unsigned)c->parallel : 1000;
 	progress_start(&view, c, p);
 	progress_steps(&view, p);
 	rc = pass_act(p, e);

@@ -265,7 +265,10 @@ static int lock_channel(int dir, int i, int *lock, struct err *e)
 	char name[32];
 
 	snprintf(name, sizeof(name), RUN_AGENT_LOCK, i);
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* It is there from the first talk on; status, which can make no file, needs no more. */
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open %s", name);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)

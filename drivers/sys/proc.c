@@ -1,6 +1,8 @@
 /* proc.c - processes: start, identify, signal, wait. */
 #include "drivers/sys/proc.h"
 
+#include "drivers/sys/cage.h"
+
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
 #include "schema/base/point.h"
@@ -33,7 +35,7 @@ static int sys_pidfd_open(pid_t pid)
 static int child_stdio(const struct proc_spec *s)
 {
 	const int want[3] = {s->stdin_fd, s->stdout_fd, s->stderr_fd};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = open("/dev/null", (cage_is_in() ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	int from[3];
 
 	if (null < 0)
@@ -146,6 +148,8 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	bool watched;
 	pid_t pid;
 
+	if (cage_is_in() && !spec->looks)
+		return err_set(e, ERR_DENIED, "refusing to start %s: this command only looks", spec->path);
 	if (point_fails("proc.spawn") || pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "cannot start %s", spec->path);
 	report_r = pipefd[0];
@@ -172,6 +176,45 @@ int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, str
 	}
 	if (pidfd)
 		*pidfd = fd_take(&handle);
+	return 0;
+}
+
+static _Noreturn void branch(int (*work)(void *arg, int fd), void *arg, pid_t parent, int fd)
+{
+	if (setpgid(0, 0) < 0 || child_follow(parent) < 0)
+		_exit(126);
+	_exit(work(arg, fd) < 0);
+}
+
+int proc_branch(int (*work)(void *arg, int fd), void *arg, struct proc_id *id, int *pidfd, int *out,
+	struct err *e)
+{
+	_cleanup_fd_ int read_end = -1, write_end = -1, handle = -1;
+	const pid_t parent = getpid();
+	int pipefd[2];
+	pid_t pid;
+
+	if (cage_is_in())
+		return err_set(e, ERR_DENIED, "refusing to start a step: this command only looks");
+	if (point_fails("proc.branch") || pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "cannot start a process for a step");
+	read_end = pipefd[0];
+	write_end = pipefd[1];
+	fflush(NULL); /* or the child would have our output too */
+	pid = fork();
+	if (pid < 0)
+		return err_sys(e, errno, "cannot start a process for a step");
+	if (!pid)
+		branch(work, arg, parent, write_end);
+	handle = sys_pidfd_open(pid);
+	if (handle < 0 || identify_child(pid, id, NULL) < 0) {
+		err_sys(e, errno, "cannot watch the process of a step");
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return -1;
+	}
+	*pidfd = fd_take(&handle);
+	*out = fd_take(&read_end);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ struct proc_spec {
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null; borrowed */
 	int keep_fd;                /* above 2: the child has this too, as descriptor 3 */
 	bool dies_with_us;          /* the kernel kills it when the thread that started it ends */
+	bool looks;                 /* it changes nothing: may be started from the cage (cage.h) */
 	bool detach;                /* own session: it outlives us and gets none of our signals */
 	uint64_t file_size_max;     /* RLIMIT_FSIZE with SIGXFSZ ignored; 0: as inherited */
 };
@@ -39,6 +40,12 @@ struct proc_spec {
  * *pidfd (may be NULL) is the caller's to close. The child has to be reaped by proc_reap, or by
  * init when we are gone. */
 int proc_spawn(const struct proc_spec *spec, struct proc_id *id, int *pidfd, struct err *e);
+
+/* Go on in two: the child runs work(arg, fd), whose result is its exit status, and what it writes to fd
+ * is read from *out. It is a group of processes of its own and is killed when we end. *pidfd and *out
+ * are the caller's to close; the child has to be reaped by proc_reap. */
+int proc_branch(int (*work)(void *arg, int fd), void *arg, struct proc_id *id, int *pidfd, int *out,
+	struct err *e);
 
 /* Wait for a child of ours. 0 with the wait status in *status; 1 when timeout_ms passed (-1: wait
  * for ever); -1 with e. */

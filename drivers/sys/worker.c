@@ -60,11 +60,18 @@ static int request_fd(struct arena *a, const json_t *request, int *fd, struct er
 	return 0;
 }
 
+/* Tasks that find something out and make nothing: a plan may ask for them. */
+static bool only_looks(const struct worker_task *task)
+{
+	return !strcmp(task->verb, "image-resolve") || json_flag(task->request, "only_id", false);
+}
+
 static int start(struct session *s, struct arena *a, struct err *e)
 {
 	const char *argv[] = {"reconcile-worker", s->task->verb, NULL};
 	struct proc_spec spec = {.argv = argv, .envp = environment(a), .cwd_fd = -1,
-		.stderr_fd = STDERR_FILENO, .keep_fd = s->task->lock_fd, .dies_with_us = true};
+		.stderr_fd = STDERR_FILENO, .keep_fd = s->task->lock_fd, .dies_with_us = true,
+		.looks = only_looks(s->task)};
 	_cleanup_fd_ int in = -1, write_end = -1;
 	int ends[2];
 
@@ -187,8 +194,9 @@ static int converse(struct session *s, struct arena *a, struct err *e)
 	if (listen_to(s, e) < 0) {
 		if (e && e->kind != ERR_CANCELLED)
 			err_wrap(e, "reconcile-worker %s", s->task->verb);
-		proc_signal(&s->id, SIGKILL, NULL);
-		proc_reap(s->id.pid, s->pidfd, -1, &(int){0}, NULL);
+		/* In the cage nothing can be killed: there the worker dies with us, who are about to end. */
+		if (proc_signal(&s->id, SIGKILL, NULL) == 0)
+			proc_reap(s->id.pid, s->pidfd, -1, &(int){0}, NULL);
 		return -1;
 	}
 	return reap(s, a, e);

@@ -1,18 +1,20 @@
 /* exec.c - run a plan; see exec.h for the order that must hold. */
 #include "reconciler/engine/exec.h"
 
+#include "reconciler/engine/backoff.h"
+#include "reconciler/engine/drive.h"
 #include "reconciler/engine/handles.h"
 #include "reconciler/engine/history.h"
+#include "reconciler/engine/many.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
-#include "schema/base/point.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_MAX_MS 300000
+enum { COMMIT_BETWEEN = 0, COMMIT_FIRST = 1, COMMIT_LAST = 2 };
 
 /* An outcome that waits for the next commit. */
 struct outcome {
@@ -31,7 +33,7 @@ struct run {
 	bool *began;               /* per step: the driver was asked to do it */
 	uint32_t *before;          /* per step: the step before it in the same change, counted from 1;
 				    * 0: it is the first */
-	uint32_t *first_need, *needs; /* what step i needs: needs[first_need[i]] .. [first_need[i + 1]] */
+	struct edge_lists needs;   /* per step: those that it needs */
 	VEC(uint32_t) dirty;       /* views whose row has to be written, or goes */
 	VEC(struct outcome) outcomes;
 	struct history history;
@@ -97,21 +99,6 @@ static void set_state(struct run *r, uint32_t view, enum record_state state, con
 	rec->state = state;
 	rec->reason = arena_dup(r->a, reason);
 	touch(r, view);
-}
-
-/* Exponential with a spread of a fifth, so that many that fail together do not come back together. */
-static int64_t backoff_ms(const char *name, uint32_t attempts)
-{
-	int64_t wait = BACKOFF_FIRST_MS;
-	uint32_t spread = attempts;
-
-	for (uint32_t i = 1; i < attempts && wait < BACKOFF_MAX_MS; i++)
-		wait *= 2;
-	if (wait > BACKOFF_MAX_MS)
-		wait = BACKOFF_MAX_MS;
-	for (; *name; name++)
-		spread = spread * 31 + (unsigned char)*name;
-	return wait * 4 / 5 + wait * (int64_t)(spread % 401) / 1000;
 }
 
 static void set_failed(struct run *r, uint32_t view, const char *reason)
@@ -242,7 +229,7 @@ static int name_again(struct run *r, struct plan_step *s, struct err *e)
 	};
 	struct kvs args = {0};
 
-	if (driver_for(s->step.kind)->name_step(&in, &args, e) < 0)
+	if (driver_look_for(s->step.kind).name_step(&in, &args, e) < 0)
 		return -1;
 	kvs_merge(r->a, &s->step.args, &args);
 	return 0;
@@ -342,15 +329,16 @@ static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *
 }
 
 /* One commit: outcomes so far, then the intents of steps [from, to). */
-static int commit(struct run *r, uint32_t from, uint32_t to, bool first, struct err *e)
+static int commit(struct run *r, uint32_t from, uint32_t to, unsigned which, struct err *e)
 {
 	struct store *store = r->x->store;
 
 	if (store_begin(store, e) < 0)
 		return -1;
-	if ((first && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
+	if ((which & COMMIT_FIRST && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
-		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 || (from == to && store_drop_unused_leases(store, e) < 0)) {
+		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 ||
+		(which & COMMIT_LAST && store_drop_unused_leases(store, e) < 0)) {
 		store_rollback(store);
 		return -1;
 	}
@@ -413,10 +401,10 @@ static void skip(struct run *r, uint32_t i, const struct step *on)
 static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++)
-		for (uint32_t k = r->first_need[i]; k < r->first_need[i + 1]; k++)
+		for (uint32_t k = r->needs.first[i]; k < r->needs.first[i + 1]; k++)
 			if (r->x->results[i].state == STEP_PENDING &&
-				is_unmet(r->x->results[r->needs[k]].state))
-				skip(r, i, &step_at(r, r->needs[k])->step);
+				is_unmet(r->x->results[r->needs.list[k]].state))
+				skip(r, i, &step_at(r, r->needs.list[k])->step);
 }
 
 /* Rows of a VM and its disk go into its handles.json too, beside the newest facts. */
@@ -519,27 +507,6 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		touch(r, s->view);
 }
 
-static int driver_apply(struct host *h, const struct step *s, struct kvs *facts, struct err *e)
-{
-	if (point_fails("driver.apply"))
-		return err_sys(e, errno, "cannot %s %s/%s", step_op_name(s->op), kind_name(s->kind),
-			s->name);
-	if (driver_for(s->kind)->apply(h, s, facts, e) < 0)
-		return -1;
-	return point_fails("driver.apply done")
-		? err_sys(e, errno, "cannot see %s/%s done", kind_name(s->kind), s->name) : 0;
-}
-
-static int driver_undo(struct host *h, const struct step *s, struct err *e)
-{
-	if (point_fails("driver.undo"))
-		return err_sys(e, errno, "cannot undo %s/%s", kind_name(s->kind), s->name);
-	if (driver_for(s->kind)->undo(h, s, e) < 0)
-		return -1;
-	return point_fails("driver.undo done")
-		? err_sys(e, errno, "cannot see %s/%s undone", kind_name(s->kind), s->name) : 0;
-}
-
 static void undo_one(struct run *r, uint32_t i, const char *why)
 {
 	const struct plan_step *s = step_at(r, i);
@@ -548,7 +515,7 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	bool existed = view_of(r, s->view)->record != NULL;
 
 	/* What never began has made nothing; what is there under its names is something else's. */
-	if (r->began[i] && driver_undo(r->x->host, &s->step, &more) < 0) {
+	if (r->began[i] && drive_undo(r->x->host, &s->step, &more) < 0) {
 		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
 			s->step.name, more.msg);
 		note_outcome(r, i, "undo-failed", more.msg);
@@ -611,7 +578,10 @@ static void step_failed(struct run *r, uint32_t i)
 	r->x->failed++;
 	if (res->err.kind == ERR_CONFLICT) /* it made nothing; what is there is not its own */
 		r->began[i] = false;
-	if (s->step.op == STEP_CREATE || s->step.op == STEP_START) {
+	/* Whoever cancels the making of a VM does not want the half of it. */
+	if (s->step.op == STEP_CREATE || s->step.op == STEP_START ||
+		(s->step.op == STEP_WAIT && res->err.kind == ERR_CANCELLED &&
+			!view_of(r, s->view)->record)) {
 		undo_change(r, i);
 	} else {
 		note_outcome(r, i, "failed", res->err.msg);
@@ -626,44 +596,42 @@ static bool is_cancelled(const struct run *r)
 	return r->x->host->cancel && *r->x->host->cancel;
 }
 
-static int do_step(struct run *r, uint32_t i, struct kvs *facts, struct err *e)
+static int do_step(struct run *r, uint32_t i, struct host *h, struct kvs *facts, struct err *e)
 {
 	const struct plan_step *s = step_at(r, i);
 	const struct step *step = &s->step;
 
-	if (e->kind != ERR_NONE) /* it could not be named */
-		return -1;
-	if (is_cancelled(r))
-		return err_set(e, ERR_CANCELLED, "cancelled before it began");
 	/* The driver removes the VM's folder, so our own file in it goes first; SQLite still has
 	 * all that is needed to finish after a crash here. */
 	if (step->kind == KIND_VM && step->op == STEP_DELETE &&
-		handles_remove(r->x->host->state_fd, step->name, e) < 0)
+		handles_remove(h->state_fd, step->name, e) < 0)
 		return -1;
 	r->began[i] = true;
-	return driver_apply(r->x->host, step, facts, e);
+	return drive_apply(h, step, facts, e);
 }
 
-static void run_step(struct run *r, uint32_t i)
+static void begin_step(struct run *r, uint32_t i)
 {
 	const struct plan_step *s = step_at(r, i);
-	struct step_result *res = &r->x->results[i];
-	const int64_t begun = clock_mono_ms();
-	const struct step step = s->step;
-	struct kvs facts = {0};
-	int rc;
 
 	if (r->x->on_step)
 		r->x->on_step(r->x->on_step_arg, s, NULL);
-	log_debug("step", "op=%s object=%s/%s", step_op_name(step.op), kind_name(step.kind),
-		step.name);
-	rc = do_step(r, i, &facts, &res->err);
+	log_debug("step", "op=%s object=%s/%s", step_op_name(s->step.op), kind_name(s->step.kind),
+		s->step.name);
+}
+
+/* res->err says why when rc is not 0. */
+static void end_step(struct run *r, uint32_t i, int rc, const struct kvs *facts, int64_t took_ms)
+{
+	const struct plan_step *s = step_at(r, i);
+	struct step_result *res = &r->x->results[i];
+
 	if (rc == 0) {
-		step_succeeded(r, s, &facts);
-		if (step.op != STEP_DELETE)
+		step_succeeded(r, s, facts);
+		if (s->step.op != STEP_DELETE)
 			rc = save_handles(r, s, &res->err);
 	}
-	res->took_ms = clock_mono_ms() - begun;
+	res->took_ms = took_ms;
 	if (rc == 0) {
 		res->state = STEP_DONE;
 		r->x->done++;
@@ -673,6 +641,82 @@ static void run_step(struct run *r, uint32_t i)
 	}
 	if (r->x->on_step)
 		r->x->on_step(r->x->on_step_arg, s, res);
+}
+
+static void run_step(struct run *r, uint32_t i)
+{
+	const int64_t begun = clock_mono_ms();
+	struct err *e = &r->x->results[i].err;
+	struct kvs facts = {0};
+	int rc = -1; /* with an error already when it could not be named */
+
+	begin_step(r, i);
+	if (e->kind == ERR_NONE && is_cancelled(r))
+		err_set(e, ERR_CANCELLED, "cancelled before it began");
+	if (e->kind == ERR_NONE)
+		rc = do_step(r, i, r->x->host, &facts, e);
+	end_step(r, i, rc, &facts, clock_mono_ms() - begun);
+}
+
+/* ---- many at once --------------------------------------------------------------------------- */
+
+static const struct step *many_step(void *arg, uint32_t i)
+{
+	const struct run *r = arg;
+
+	return r->x->results[i].state == STEP_PENDING ? &step_at(r, i)->step : NULL;
+}
+
+static int many_work(void *arg, uint32_t i, struct host *h, struct kvs *facts, struct err *e)
+{
+	return do_step(arg, i, h, facts, e);
+}
+
+/* What the child does with began is lost with it: from here on it may have made something. */
+static void many_began(void *arg, uint32_t i)
+{
+	struct run *r = arg;
+
+	begin_step(r, i);
+	r->began[i] = true;
+}
+
+static void many_ended(void *arg, uint32_t i, int rc, const struct kvs *facts, const struct err *e,
+	int64_t took_ms)
+{
+	struct run *r = arg;
+
+	if (rc < 0)
+		r->x->results[i].err = *e;
+	end_step(r, i, rc, facts, took_ms);
+}
+
+static int many_settle(void *arg, struct err *e)
+{
+	return commit(arg, 0, 0, COMMIT_BETWEEN, e);
+}
+
+static size_t count_pending(const struct run *r, uint32_t from, uint32_t to)
+{
+	size_t n = 0;
+
+	for (uint32_t i = from; i < to; i++)
+		n += r->x->results[i].state == STEP_PENDING;
+	return n;
+}
+
+static int run_level(struct run *r, uint32_t from, uint32_t to, struct err *e)
+{
+	const struct many m = {.host = r->x->host, .at_once = r->x->parallel, .arg = r,
+		.step = many_step, .work = many_work, .began = many_began, .ended = many_ended,
+		.settle = many_settle};
+
+	/* What could not be named fails here; one step alone needs no process of its own. */
+	for (uint32_t i = from; i < to; i++)
+		if (r->x->results[i].state == STEP_PENDING && (r->x->parallel < 2 ||
+			r->x->results[i].err.kind != ERR_NONE || count_pending(r, from, to) == 1))
+			run_step(r, i);
+	return count_pending(r, from, to) ? many_run(&m, from, to, e) : 0;
 }
 
 /* ---- the pass ------------------------------------------------------------------------------ */
@@ -693,24 +737,6 @@ static void group_steps(struct run *r)
 		r->before[i] = last[change];
 		last[change] = i + 1;
 	}
-}
-
-/* The plan's edges, grouped by the step that needs. */
-static void group_needs(struct run *r)
-{
-	const struct plan *plan = r->x->plan;
-
-	r->first_need = arena_array(r->a, plan->steps.n + 2, sizeof(uint32_t));
-	r->needs = arena_array(r->a, plan->needs.n + 1, sizeof(uint32_t));
-	vec_each(n, &plan->needs)
-		r->first_need[n->from + 1]++;
-	for (size_t i = 1; i <= plan->steps.n; i++)
-		r->first_need[i] += r->first_need[i - 1];
-	for (size_t i = plan->needs.n; i-- > 0;)
-		r->needs[--r->first_need[plan->needs.v[i].from + 1]] = plan->needs.v[i].to;
-	/* Filling moved each start down by one place: entry i + 1 is now where step i begins. */
-	memmove(r->first_need, r->first_need + 1, plan->steps.n * sizeof(uint32_t));
-	r->first_need[plan->steps.n] = (uint32_t)plan->needs.n;
 }
 
 int exec_run(struct exec *x, struct err *e)
@@ -736,7 +762,7 @@ int exec_run(struct exec *x, struct err *e)
 	history_init(&r.history, a, x->plan, x->pass, x->source);
 	history_decisions(&r.history, x->interrupted);
 	group_steps(&r);
-	group_needs(&r);
+	graph_needs(a, x->plan->steps.n, &x->plan->needs, &r.needs);
 	load_rows(&r);
 	settle_rows(&r);
 	for (; from < x->plan->steps.n; from = to) {
@@ -746,12 +772,11 @@ int exec_run(struct exec *x, struct err *e)
 			to++;
 		skip_unmet(&r, from, to);
 		complete_args(&r, from, to);
-		if (commit(&r, from, to, first, e) < 0)
+		if (commit(&r, from, to, first ? COMMIT_FIRST : COMMIT_BETWEEN, e) < 0)
 			return -1;
 		first = false;
-		for (uint32_t i = from; i < to; i++)
-			if (x->results[i].state == STEP_PENDING)
-				run_step(&r, i);
+		if (run_level(&r, from, to, e) < 0)
+			return -1;
 	}
-	return commit(&r, 0, 0, first, e);
+	return commit(&r, 0, 0, first ? COMMIT_FIRST | COMMIT_LAST : COMMIT_LAST, e);
 }

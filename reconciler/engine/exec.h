@@ -31,6 +31,8 @@ struct exec {
 	const char *pass;    /* operation id, in the journal, in history and in log lines */
 	const struct intents *interrupted; /* steps of earlier passes that did not end */
 
+	unsigned parallel;   /* steps at the same time; 0 and 1: one after the other, in this process */
+
 	/* Told when a step begins (result NULL) and when it has ended. May be NULL. */
 	void (*on_step)(void *arg, const struct plan_step *step, const struct step_result *result);
 	void *on_step_arg;

@@ -1,14 +1,24 @@
 /* graph.c - dependency order of numbered nodes. */
 #include "reconciler/engine/graph.h"
 
-/* Edges grouped by the node that is needed: those of node i are list[first[i]] .. first[i + 1]. */
-struct needed_by {
-	uint32_t *first, *list;
-};
-
-static struct needed_by group(struct arena *a, size_t nodes, const struct edges *edges)
+void graph_needs(struct arena *a, size_t nodes, const struct edges *edges, struct edge_lists *out)
 {
-	struct needed_by g = {
+	*out = (struct edge_lists){
+		.first = arena_array(a, nodes + 2, sizeof(uint32_t)),
+		.list = arena_array(a, edges->n + 1, sizeof(uint32_t)),
+	};
+	vec_each(e, edges)
+		out->first[e->from + 2]++;
+	for (size_t i = 2; i < nodes + 2; i++)
+		out->first[i] += out->first[i - 1];
+	vec_each(e, edges)
+		out->list[out->first[e->from + 1]++] = e->to;
+}
+
+/* The same by the node that is needed. */
+static struct edge_lists group(struct arena *a, size_t nodes, const struct edges *edges)
+{
+	struct edge_lists g = {
 		.first = arena_array(a, nodes + 2, sizeof(uint32_t)),
 		.list = arena_array(a, edges->n + 1, sizeof(uint32_t)),
 	};
@@ -43,7 +53,7 @@ static uint32_t find_cycle(struct arena *a, size_t nodes, const struct edges *ed
 int graph_levels(struct arena *a, size_t nodes, const struct edges *edges, uint32_t *level,
 	uint32_t *cycle)
 {
-	struct needed_by g = group(a, nodes, edges);
+	struct edge_lists g = group(a, nodes, edges);
 	uint32_t *open = arena_array(a, nodes + 1, sizeof(*open)); /* needs not yet met */
 	uint32_t *queue = arena_array(a, nodes + 1, sizeof(*queue));
 	size_t head = 0, tail = 0;

@@ -12,9 +12,18 @@ static struct lease_pool *find_pool(const struct lease_book *b, const char *name
 	return NULL;
 }
 
-static const struct lease *by_value(const struct lease_pool *p, uint64_t value)
+/* NULL also for one that was dropped. */
+static struct lease *by_value(const struct lease_pool *p, uint64_t value)
 {
-	return map_get(&p->values, (const char *)&value, sizeof(value));
+	struct lease *l = map_get(&p->values, (const char *)&value, sizeof(value));
+
+	return l && l->owner ? l : NULL;
+}
+
+/* The place of a lease that was dropped may be another owner's by now. */
+static bool owns(const struct lease *l, const char *owner)
+{
+	return l->owner && !strcmp(l->owner, owner);
 }
 
 void lease_book_init(struct lease_book *b, struct arena *a, const struct leases *list)
@@ -27,9 +36,9 @@ void lease_book_init(struct lease_book *b, struct arena *a, const struct leases 
 uint64_t lease_of(const struct lease_book *b, const char *pool, const char *owner)
 {
 	const struct lease_pool *p = find_pool(b, pool);
-	const struct lease *l = p ? map_get(&p->owners, owner, strlen(owner)) : NULL;
+	struct lease *const *l = p ? map_get(&p->owners, owner, strlen(owner)) : NULL;
 
-	return l ? l->value : 0;
+	return l && owns(*l, owner) ? (*l)->value : 0;
 }
 
 const char *lease_owner(const struct lease_book *b, const char *pool, uint64_t value)
@@ -40,7 +49,7 @@ const char *lease_owner(const struct lease_book *b, const char *pool, uint64_t v
 	return l ? l->owner : NULL;
 }
 
-/* Leases are only added, so what was taken at the last search still is. */
+/* What was taken at the last search still is: lease_drop begins a new one. */
 uint64_t lease_lowest(struct lease_book *b, const char *pool, uint64_t lo, uint64_t hi)
 {
 	struct lease_pool *p = find_pool(b, pool);
@@ -54,10 +63,21 @@ uint64_t lease_lowest(struct lease_book *b, const char *pool, uint64_t lo, uint6
 	return p->next <= hi ? p->next : 0;
 }
 
+/* An entry of the map cannot be taken out, only told what it stands for now. */
+static void put_owner(struct lease_book *b, struct lease_pool *p, struct lease *l)
+{
+	struct lease **place = arena_new(b->a, struct lease *), **before;
+
+	*place = l;
+	before = map_add(b->a, &p->owners, l->owner, strlen(l->owner), place);
+	if (before && !owns(*before, l->owner))
+		*before = l;
+}
+
 void lease_add(struct lease_book *b, const struct lease *add)
 {
 	struct lease_pool *p = find_pool(b, add->pool);
-	struct lease *l = arena_new(b->a, struct lease);
+	struct lease *l = arena_new(b->a, struct lease), *before;
 
 	if (!p) {
 		p = arena_new(b->a, struct lease_pool);
@@ -65,6 +85,21 @@ void lease_add(struct lease_book *b, const struct lease *add)
 		*vec_push(b->a, &b->pools) = p;
 	}
 	*l = *add;
-	map_add(b->a, &p->owners, l->owner, strlen(l->owner), l);
-	map_add(b->a, &p->values, (const char *)&l->value, sizeof(l->value), l);
+	before = map_add(b->a, &p->values, (const char *)&l->value, sizeof(l->value), l);
+	if (before && !before->owner) /* the place of one that was dropped */
+		*before = *add;
+	l = before ? before : l;
+	if (!strcmp(l->owner, add->owner))
+		put_owner(b, p, l);
+}
+
+void lease_drop(struct lease_book *b, const char *pool, uint64_t value)
+{
+	struct lease_pool *p = find_pool(b, pool);
+	struct lease *l = p ? by_value(p, value) : NULL;
+
+	if (!l)
+		return;
+	l->owner = NULL;
+	p->next = p->from;
 }

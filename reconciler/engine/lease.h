@@ -12,7 +12,7 @@
 
 struct lease_pool {
 	const char *name;
-	struct map owners;    /* owner -> struct lease: the first that was added */
+	struct map owners;    /* owner -> pointer to its struct lease: the first that was added */
 	struct map values;    /* the bytes of a value -> struct lease */
 	uint64_t from, next;  /* each value in [from, next) is taken: where the last search ended */
 };
@@ -36,3 +36,6 @@ uint64_t lease_lowest(struct lease_book *b, const char *pool, uint64_t lo, uint6
 
 /* Write it down. The strings stay borrowed. */
 void lease_add(struct lease_book *b, const struct lease *add);
+
+/* Nobody has this value any more. */
+void lease_drop(struct lease_book *b, const char *pool, uint64_t value);

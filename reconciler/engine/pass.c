@@ -5,6 +5,7 @@
 #include "reconciler/engine/handles.h"
 #include "reconciler/engine/history.h"
 #include "reconciler/engine/recall.h"
+#include "drivers/sys/cage.h"
 #include "schema/base/clock.h"
 #include "schema/base/log.h"
 #include "schema/base/map.h"
@@ -74,7 +75,7 @@ static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
 
-	if (rc < 0)
+	if (rc < 0 || (p->looks && cage_enter(e) < 0))
 		return -1;
 	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
 		return -1;
@@ -199,14 +200,14 @@ static void stage(const struct pass *p, const char *what)
 static int resolve(struct pass *p, struct err *e)
 {
 	vec_each(v, &p->views) {
-		const struct driver *d = driver_for(v->object ? v->object->kind : v->record->kind);
+		const struct driver_look d = driver_look_for(v->object ? v->object->kind : v->record->kind);
 		struct err why = ERR_INIT;
 
-		if (!v->object || !d->resolve)
+		if (!v->object || !d.resolve)
 			continue;
 		stage(p, arena_printf(p->a, "%s/%s  looking up what it is now", kind_name(v->object->kind),
 			v->object->name));
-		if (d->resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
+		if (d.resolve(&p->home.host, v->object, p->refresh ? NULL : v->record,
 			    &v->resolved, &why) == 0)
 			continue;
 		if (why.kind == ERR_CANCELLED) {
@@ -259,7 +260,7 @@ static int observe(struct pass *p, struct err *e)
 		if (p->home.host.state_fd < 0)
 			continue;
 		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
-		if (driver_for(kind)->observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
+		if (driver_look_for(kind).observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
 		if (p->write && driver_for(kind)->tidy)
 			driver_for(kind)->tidy(&p->home.host, &p->views.v[from], to - from);
@@ -289,9 +290,9 @@ int pass_scan(struct pass *p, struct err *e)
 	if (p->home.host.state_fd < 0)
 		return 0;
 	for (int kind = 0; kind < KIND_N; kind++) {
-		const struct driver *d = driver_for((enum kind)kind);
+		const struct driver_look d = driver_look_for((enum kind)kind);
 
-		if (d->scan && d->scan(&p->home.host, &found, e) < 0)
+		if (d.scan && d.scan(&p->home.host, &found, e) < 0)
 			return err_wrap(e, "looking for what is marked as ours");
 	}
 	vec_each(o, &found) {

@@ -20,6 +20,8 @@ struct pass {
 	size_t n_only;
 	bool recall;                 /* without a spec: look at what was last applied, plan nothing */
 	bool write;                  /* take the lock and open state for writing */
+	bool looks;                  /* nothing but looking follows: enter the cage (drivers/sys/cage.h) as
+				      * soon as saved state is open; not together with write */
 	bool no_prune;               /* leave alone what the spec no longer names */
 	bool refresh;                /* ask again what a tag means, instead of believing the record */
 	int64_t lock_wait_ms;

@@ -319,7 +319,7 @@ static int name_object(struct planner *p, uint32_t i, struct kvs *facts, struct 
 
 	if (v->object->kind == KIND_VM && lease_cid(p, v, &in.cid, e) < 0)
 		return -1;
-	if (driver_for(v->object->kind)->name_step(&in, facts, e) < 0) {
+	if (driver_look_for(v->object->kind).name_step(&in, facts, e) < 0) {
 		const struct pos *at = &v->object->spec->pos;
 
 		if (!e->file[0])

@@ -253,6 +253,9 @@ static int set_up_reader(struct store *s, struct err *e)
 {
 	int version;
 
+	/* What SQLite has to sort stays in memory: a reader makes no file, not even a temporary one. */
+	if (run(s, "PRAGMA temp_store = MEMORY", "cannot open the state database", e) < 0)
+		return -1;
 	return read_version(s, &version, e) < 0 ? -1 : version == 0;
 }
 

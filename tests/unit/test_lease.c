@@ -121,6 +121,32 @@ static void an_owner_with_two(void **state)
 	assert_int_equal(lease_lowest(&l, "cid", 3, 9), 4);
 }
 
+/* What was dropped is free, the lowest is looked for anew, and its owner may take another. */
+static void dropped_ones_are_free(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct lease_book l = {.a = &a};
+
+	(void)state;
+	for (uint64_t v = 3; v < 9; v++)
+		add(&l, "cid", v, arena_printf(&a, "vm/%u", (unsigned)v));
+	assert_int_equal(lease_lowest(&l, "cid", 3, 99), 9);
+	lease_drop(&l, "cid", 4);
+	lease_drop(&l, "cid", 4);
+	lease_drop(&l, "cid", 50);
+	lease_drop(&l, "tap", 3);
+	assert_null(lease_owner(&l, "cid", 4));
+	assert_int_equal(lease_of(&l, "cid", "vm/4"), 0);
+	assert_int_equal(lease_lowest(&l, "cid", 3, 99), 4);
+	add(&l, "cid", 4, "vm/new");
+	assert_string_equal(lease_owner(&l, "cid", 4), "vm/new");
+	assert_int_equal(lease_of(&l, "cid", "vm/new"), 4);
+	assert_int_equal(lease_of(&l, "cid", "vm/4"), 0);
+	add(&l, "cid", 9, "vm/4");
+	assert_int_equal(lease_of(&l, "cid", "vm/4"), 9);
+	assert_int_equal(lease_lowest(&l, "cid", 3, 99), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +157,7 @@ int main(void)
 		cmocka_unit_test(many_are_handed_out_in_order),
 		cmocka_unit_test(a_book_holds_the_whole_list),
 		cmocka_unit_test(an_owner_with_two),
+		cmocka_unit_test(dropped_ones_are_free),
 	};
 
 	return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
