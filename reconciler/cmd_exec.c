@@ -3,6 +3,7 @@
 
 #include "drivers/guest/agent.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,10 +68,14 @@ static int run_in_guest(struct cli *c, const char *run_dir, struct err *e)
 	int code;
 
 	x.env = (const char *const *)c->env.v;
-	if (agent_reach(run_dir, (int64_t)c->timeout_ms, &cli_cancel, &agent, e) < 0 ||
-		agent_exec(agent, &x, &code, e) < 0)
+	if (agent_reach(run_dir, (int64_t)c->timeout_ms, &cli_cancel, &agent, e) < 0)
 		return -1;
-	return code;
+	if (agent_exec(agent, &x, &code, e) == 0)
+		return code;
+	/* Whoever read our output went away, or the user did: nobody wants a word about it. */
+	if (e->errnum == EPIPE)
+		return 128 + SIGPIPE;
+	return e->kind == ERR_CANCELLED && cli_cancel ? 128 + cli_cancel : -1;
 }
 
 static int run(struct cli *c, struct err *e)

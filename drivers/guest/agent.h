@@ -59,7 +59,9 @@ struct agent_exec {
 	int stdin_fd;                  /* read from here until end of file; -1: no stdin */
 	int stdout_fd, stderr_fd;      /* written to */
 	int64_t timeout_ms;            /* 0: no limit */
-	const volatile sig_atomic_t *interrupt; /* signal number to pass on, reset by us; or NULL */
+	/* Signal number to pass on, reset by us; or NULL. When it could not be passed on the result is
+	 * ERR_CANCELLED, and it stands here again. */
+	const volatile sig_atomic_t *interrupt;
 };
 
 /* Run a command in the guest. *code is what a shell would say: the exit code, or 128 + signal. */

@@ -7,6 +7,7 @@
 
 #include "drivers/guest/base64.h"
 #include "drivers/guest/proto.h"
+#include "drivers/guest/weave.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
 
@@ -19,6 +20,11 @@
 /* A signal that comes just before poll(2) is noticed after this time. */
 #define SLICE_MS 200
 
+/* A signal stands in one line with the input that came before it, and a command that reads none of it
+ * never gets so far. When nothing can be sent for this long after a signal, or when a second signal comes
+ * this long after the first, we hang up: the guest then ends the command. */
+#define SIGNAL_WAIT_MS 1000
+
 struct pump {
 	struct agent *a;
 	const struct agent_exec *x;
@@ -26,12 +32,17 @@ struct pump {
 	const char *out;
 	size_t out_n;        /* bytes of it that are not sent yet */
 	int64_t id, deadline; /* deadline 0: none */
+	int64_t blocked_ms;  /* since when nothing could be sent */
+	int64_t signal_ms;   /* when the first signal came; 0: none did */
+	int signal;          /* the last one that was passed on; 0: none was */
+	struct weave weave;  /* output and errors */
 	bool stdin_open, done;
 	int code;
 };
 
 static void pump_fini(struct pump *p)
 {
+	weave_fini(&p->weave);
 	arena_free(&p->arena);
 }
 
@@ -43,6 +54,7 @@ static int queue(struct pump *p, json_t *message, struct err *e)
 	if (!owned)
 		return err_set(e, ERR_USAGE, "the command is not UTF-8");
 	arena_free(&p->arena);
+	p->blocked_ms = clock_mono_ms();
 	return agent_line(&p->arena, owned, &p->out, &p->out_n, e);
 }
 
@@ -109,9 +121,15 @@ static int queue_signal(struct pump *p, struct err *e)
 	volatile sig_atomic_t *from = (volatile sig_atomic_t *)p->x->interrupt;
 	const char *name;
 
-	if (!from || !*from || p->out_n)
+	if (!from || !*from)
 		return 0;
-	name = signal_name((int)*from);
+	p->signal_ms = p->signal_ms ? p->signal_ms : clock_mono_ms();
+	if (p->out_n)
+		return 0;
+	if (p->signal && clock_mono_ms() - p->signal_ms >= SIGNAL_WAIT_MS)
+		return err_set(e, ERR_CANCELLED, "cancelled");
+	p->signal = (int)*from;
+	name = signal_name(p->signal);
 	*from = 0;
 	return name ? queue(p, json_pack("{s:s, s:I, s:s}", "op", "signal", "to",
 		(json_int_t)p->id, "signal", name), e) : 0;
@@ -146,29 +164,11 @@ static int send_some(struct pump *p, struct err *e)
 		return err_set(e, ERR_GUEST, "the guest hung up");
 	p->out += n;
 	p->out_n -= (size_t)n;
+	p->blocked_ms = clock_mono_ms();
 	return 0;
 }
 
 /* ---- in --------------------------------------------------------------------------------- */
-
-/* Like fd_write_all, also to a descriptor that somebody made non-blocking. */
-static int write_out(int fd, const char *buf, size_t n, struct err *e)
-{
-	while (n) {
-		ssize_t done = write(fd, buf, n);
-		struct pollfd wait = {.fd = fd, .events = POLLOUT};
-
-		if (done < 0 && errno == EAGAIN)
-			poll(&wait, 1, SLICE_MS);
-		else if (done < 0 && errno != EINTR)
-			return err_sys(e, errno, "cannot write the command's output");
-		if (done > 0) {
-			buf += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}
 
 static int on_exit_event(struct pump *p, const json_t *message, struct err *e)
 {
@@ -198,7 +198,7 @@ static int on_message(struct pump *p, const json_t *message, struct err *e)
 		return 0;
 	if (agent_data(message, data, &n, e) < 0)
 		return -1;
-	return write_out(!strcmp(ev, "stdout") ? p->x->stdout_fd : p->x->stderr_fd, data, n, e);
+	return weave_put(&p->weave, !strcmp(ev, "stderr"), data, n, e);
 }
 
 static int take_lines(struct pump *p, struct err *e)
@@ -227,16 +227,31 @@ static int receive_some(struct pump *p, struct err *e)
 
 /* ---- the loop --------------------------------------------------------------------------- */
 
+/* A signal that can be passed on is no reason to go away. */
+static bool is_cancelled(const struct pump *p)
+{
+	const volatile sig_atomic_t *cancel = p->a->lines.cancel;
+	int64_t now = clock_mono_ms();
+
+	if (cancel && *cancel && cancel != p->x->interrupt)
+		return true;
+	return p->signal_ms && p->out_n && now - p->signal_ms >= SIGNAL_WAIT_MS &&
+		now - p->blocked_ms >= SIGNAL_WAIT_MS;
+}
+
 static int time_left(const struct pump *p, int *ms, struct err *e)
 {
-	int64_t left = p->deadline ? p->deadline - clock_mono_ms() : INT32_MAX;
+	int64_t now = clock_mono_ms(), left = p->deadline ? p->deadline - now : INT32_MAX;
+	int due = weave_due_ms(&p->weave, now);
 
-	if (p->a->lines.cancel && *p->a->lines.cancel)
+	if (is_cancelled(p))
 		return err_set(e, ERR_CANCELLED, "cancelled");
 	if (left <= 0)
 		return err_set(e, ERR_TIMEOUT, "the command took longer than allowed");
 	if ((p->x->interrupt || p->a->lines.cancel) && left > SLICE_MS)
 		left = SLICE_MS;
+	if (due >= 0 && left > due)
+		left = due;
 	*ms = left > INT32_MAX ? INT32_MAX : (int)left;
 	return 0;
 }
@@ -246,7 +261,8 @@ static int turn(struct pump *p, struct err *e)
 	struct pollfd fds[2] = {{.fd = p->a->lines.fd, .events = POLLIN}, {.fd = -1}};
 	int ms = 0;
 
-	if (queue_signal(p, e) < 0 || time_left(p, &ms, e) < 0)
+	if (queue_signal(p, e) < 0 || time_left(p, &ms, e) < 0 ||
+		weave_flush(&p->weave, false, clock_mono_ms(), e) < 0)
 		return -1;
 	if (p->out_n)
 		fds[0].events |= POLLOUT;
@@ -261,10 +277,22 @@ static int turn(struct pump *p, struct err *e)
 	return fds[1].revents && !p->done ? queue_stdin(p, e) : 0;
 }
 
+/* Nothing of the output is lost, and the caller learns which signal it was that we gave up after. */
+static int hang_up(struct pump *p, const struct err *e)
+{
+	volatile sig_atomic_t *from = (volatile sig_atomic_t *)p->x->interrupt;
+
+	weave_flush(&p->weave, true, 0, NULL);
+	if (e->kind == ERR_CANCELLED && from && !*from)
+		*from = p->signal;
+	return -1;
+}
+
 int agent_exec(struct agent *a, const struct agent_exec *x, int *code, struct err *e)
 {
 	_cleanup_(pump_fini) struct pump p = {.a = a, .x = x, .id = agent_next_id(a)};
 
+	weave_init(&p.weave, x->stdout_fd, x->stderr_fd);
 	p.stdin_open = x->stdin_fd >= 0;
 	p.deadline = x->timeout_ms ? clock_mono_ms() + x->timeout_ms : 0;
 	/* What the last wait read beyond its answer; it also makes room to read more. */
@@ -272,7 +300,7 @@ int agent_exec(struct agent *a, const struct agent_exec *x, int *code, struct er
 		return -1;
 	while (!p.done)
 		if (turn(&p, e) < 0)
-			return -1;
+			return hang_up(&p, e);
 	*code = p.code;
-	return 0;
+	return weave_flush(&p.weave, true, 0, e);
 }
