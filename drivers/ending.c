@@ -137,7 +137,6 @@ void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *
 {
 	size_t n;
 	char *report = tail_read(a, run_fd, RUN_REPORT, REPORT_MAX, &n);
-
 	bool ready;
 
 	if (nonce && ending_from_report(a, report, n, nonce, out))

@@ -134,6 +134,18 @@ static int add_last_words(struct host *h, int run_fd, struct err *e)
 	return console ? err_set(e, e->kind, "%s; last on its console: %s", why, console) : -1;
 }
 
+/* A boot that hangs before our program runs is another matter than a slow one, and looks different
+ * here: the report says nothing of it. */
+static void add_how_far(struct host *h, int run_fd, const char *nonce, struct err *e)
+{
+	size_t n;
+
+	if (e->kind == ERR_TIMEOUT && nonce &&
+		!strstr(tail_read(h->arena, run_fd, RUN_REPORT, REPORT_MAX, &n), nonce))
+		err_set(e, ERR_TIMEOUT, "%s; its kernel has not come as far as to start our program",
+			arena_dup(h->arena, e->msg));
+}
+
 static int wait_ready(struct host *h, const struct step *step, struct kvs *facts, struct err *e)
 {
 	_cleanup_fd_ int run_fd = -1;
@@ -155,6 +167,7 @@ static int wait_ready(struct host *h, const struct step *step, struct kvs *facts
 	}
 	if (r == 0)
 		return 0;
+	add_how_far(h, run_fd, nonce, e);
 	if (end.kind != ENDING_ERROR) /* there the guest itself has said why */
 		add_last_words(h, run_fd, e);
 	return err_wrap(e, "VM %s is not ready", step->name);

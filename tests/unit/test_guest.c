@@ -248,7 +248,12 @@ static void test_never_ready(void **state)
 
 	w->spec.ready_timeout_ms = 50;
 	assert_int_equal(unixsock_listen(w->dir, "agent0.sock", &w->listener, NULL), 0);
-	wait_fails(w, "did not answer in time");
+	wait_fails(w, "did not answer in time; its kernel has not come as far");
+	assert_int_equal(w->e.kind, ERR_TIMEOUT);
+	put(w, RUN_REPORT, EVENT("\"ev\":\"boot\""));
+	assert_int_equal(apply(w, STEP_WAIT), -1);
+	assert_non_null(strstr(w->e.msg, "did not answer in time"));
+	assert_null(strstr(w->e.msg, "its kernel"));
 	assert_int_equal(w->e.kind, ERR_TIMEOUT);
 }
 
