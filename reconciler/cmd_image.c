@@ -265,16 +265,21 @@ static bool has_name(const struct cache_names *v, const char *name)
 	return false;
 }
 
+/* NULL: no record of an image, or of one that was never made. */
+static const char *id_of_view(const struct view *v)
+{
+	const char *id = v->record && v->record->kind == KIND_IMAGE ?
+		kvs_get(&v->record->facts, "id") : NULL;
+
+	return ref_is_digest(id) ? id : NULL;
+}
+
 /* Which image an argument means: the name of a recorded one, or a digest. */
 static const char *id_of(const struct pass *p, const char *arg, struct err *e)
 {
-	vec_each(v, &p->views) {
-		const char *id = v->record && v->record->kind == KIND_IMAGE ?
-			kvs_get(&v->record->facts, "id") : NULL;
-
-		if (ref_is_digest(id) && !strcmp(v->record->name, arg))
-			return id;
-	}
+	vec_each(v, &p->views)
+		if (v->record && id_of_view(v) && !strcmp(v->record->name, arg))
+			return id_of_view(v);
 	if (ref_is_digest(arg))
 		return arg;
 	err_set(e, ERR_NOINPUT, "no image \"%.200s\"", arg);
@@ -297,10 +302,9 @@ static int choose(struct cli *c, const struct pass *p, int dir_fd, struct cache_
 		cache_blobs(&c->arena, dir_fd, id, go);
 	}
 	vec_each(v, &p->views) {
-		const char *id = v->record && v->record->kind == KIND_IMAGE ?
-			kvs_get(&v->record->facts, "id") : NULL;
+		const char *id = id_of_view(v);
 
-		if (ref_is_digest(id) && !has_name(&ids, id))
+		if (id && !has_name(&ids, id))
 			cache_blobs(&c->arena, dir_fd, id, stay);
 	}
 	return 0;

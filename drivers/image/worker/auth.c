@@ -91,10 +91,14 @@ static int find_host(struct arena *a, const json_t *auths, const char *host,
 {
 	const char *keys[] = {host, arena_printf(a, "https://%s", host),
 		arena_printf(a, "http://%s", host), !strcmp(host, "docker.io") ? HUB_KEY : host};
-	const char *basic = NULL;
+	const char *basic = NULL, *identity = NULL;
 
-	for (size_t i = 0; !basic && i < sizeof(keys) / sizeof(keys[0]); i++)
+	for (size_t i = 0; !basic && !identity && i < sizeof(keys) / sizeof(keys[0]); i++) {
 		basic = json_str(json_object_get(auths, keys[i]), "auth", NULL);
+		identity = json_str(json_object_get(auths, keys[i]), "identitytoken", NULL);
+	}
+	if (identity && *identity)
+		out->identity = arena_dup(a, identity);
 	if (!basic || !*basic)
 		return 0;
 	if (!is_base64(basic))
@@ -142,6 +146,27 @@ static const char *token_url(struct arena *a, const struct challenge *c)
 	return url;
 }
 
+static const char *form_field(struct arena *a, const char *form, const char *name, const char *value)
+{
+	char *escaped = value ? curl_easy_escape(NULL, value, 0) : NULL;
+
+	if (escaped)
+		form = arena_printf(a, "%s%s%s=%s", form, *form ? "&" : "", name, escaped);
+	curl_free(escaped);
+	return form;
+}
+
+/* https://distribution.github.io/distribution/spec/auth/oauth/ */
+static const char *refresh_form(struct arena *a, const struct challenge *c, const char *identity)
+{
+	const char *form = form_field(a, "", "grant_type", "refresh_token");
+
+	form = form_field(a, form, "client_id", "reconcile");
+	form = form_field(a, form, "service", c->service);
+	form = form_field(a, form, "scope", c->scope);
+	return form_field(a, form, "refresh_token", identity);
+}
+
 static int read_token(struct arena *a, const struct http_memory *m, const char **header,
 	struct err *e)
 {
@@ -164,8 +189,12 @@ static int fetch_token(struct arena *a, struct http *h, const struct challenge *
 	struct http_answer answer;
 	struct http_memory m;
 
-	if (who->basic)
+	if (who->identity) {
+		rq.url = c->realm;
+		rq.form = refresh_form(a, c, who->identity);
+	} else if (who->basic) {
 		rq.authorization = arena_printf(a, "Basic %s", who->basic);
+	}
 	http_memory(&m, a, TOKEN_ANSWER_MAX);
 	rq.sink = &m.sink;
 	if (http_get(h, &rq, &answer, e) < 0)

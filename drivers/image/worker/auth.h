@@ -18,6 +18,7 @@ int auth_parse(struct arena *a, const char *header, struct challenge *out, struc
 
 struct credentials {
 	const char *basic;  /* base64 of "user:password", or NULL: none for this host */
+	const char *identity; /* identitytoken: what a token server gives a token for; or NULL */
 	const char *ignored; /* path of a config.json that others can read, or NULL */
 };
 

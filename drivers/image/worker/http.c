@@ -277,6 +277,8 @@ static void set_options(struct attempt *t, const char *url)
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, t->h);
+	if (t->rq->form)
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, t->rq->form);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 	if (t->rq->sink->have) {
@@ -377,6 +379,8 @@ static int attempt(struct attempt *t)
 		curl_easy_getinfo(t->h->curl, CURLINFO_REDIRECT_URL, &next);
 		if (!next)
 			return err_set(t->e, ERR_REMOTE, "a redirect to nowhere");
+		if (t->rq->form)
+			return err_set(t->e, ERR_REMOTE, "a redirect of what holds a login");
 		next = arena_dup(&a, next);
 		if (!strncasecmp(url, "https:", 6) && strncasecmp(next, "https:", 6) != 0)
 			return err_set(t->e, ERR_REMOTE, "a redirect from https to plain text");

@@ -1,4 +1,4 @@
-/* http.h - GET over HTTP(S) by libcurl, with the manners a registry expects.
+/* http.h - GET, and POST of a form, over HTTP(S) by libcurl, with the manners a registry expects.
  *
  * One request may take several attempts: connection failures, stalls, 408, 429 and 5xx are tried
  * again with growing pauses or when the server says so (Retry-After), and go on where they stopped
@@ -32,6 +32,8 @@ struct http_request {
 	const char *accept;        /* NULL: anything */
 	const char *authorization; /* "Bearer ..."; NULL: none. Never logged */
 	struct http_sink *sink;
+	const char *form;          /* a POST with these fields, encoded; NULL: a GET. Never logged, and
+	                            * never sent to where a redirect leads */
 };
 
 struct http_answer {

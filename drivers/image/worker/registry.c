@@ -57,7 +57,7 @@ static int denied(const struct registry *r, const struct credentials *who, struc
 	err_set(e, ERR_DENIED, "the registry %s refuses access to %s", r->ref.host, r->ref.repo);
 	if (who->ignored)
 		return err_hint(e, "%s was not used because others can read it: chmod 600", who->ignored);
-	if (who->basic)
+	if (who->basic || who->identity)
 		return err_hint(e, "the login in Docker's config.json is not accepted");
 	return err_hint(e, "log in with \"docker login %s\" or \"skopeo login\", or check the name",
 		r->ref.host);
@@ -87,8 +87,8 @@ static int ask(struct registry *r, const char *path, const char *accept, struct 
 	struct http_answer *answer, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	const struct http_request rq = {arena_printf(&a, "%s%s%s", r->scheme, r->rest, path), accept,
-		r->authorization, sink};
+	const struct http_request rq = {.url = arena_printf(&a, "%s%s%s", r->scheme, r->rest, path),
+		.accept = accept, .authorization = r->authorization, .sink = sink};
 
 	if (http_get(r->http, &rq, answer, e) < 0)
 		return -1;
