@@ -205,9 +205,10 @@ static void trace(struct binding *b, const struct field *f, const char *key,
 static void note_key(struct binding *b, const struct field *f, const struct yaml_node *k)
 {
 	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, k->text) : NULL;
+	struct provenance *more = b->l->in->places ? layers_more(b->l->a, b->head) : NULL;
 
-	if (b->l->in->places)
-		*vec_push(b->l->a, &layers_more(b->l->a, b->head)->places) = (struct key_place){
+	if (more)
+		*vec_push(b->l->a, &more->places) = (struct key_place){
 			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, k->child)};
 	if (b->l->traces.n)
 		trace(b, f, key, k->child);

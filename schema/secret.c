@@ -266,7 +266,8 @@ static bool from_command(struct binding *b, const struct yaml_node *n, const cha
 	from = arena_printf(a, "of %s", utf8_quote(a, argv.v[0], SHOWN));
 	if (!take_text(b, n, from, run->text, run->n, text))
 		return false;
-	*marker = marker_of(a, PLACE_COMMAND, argv.v[0], run->what, *text);
+	/* Without the folder: a checkout of the same spec elsewhere is no change. */
+	*marker = marker_of(a, PLACE_COMMAND, argv.v[0], run->what + strlen(b->src->base), *text);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,9 +77,11 @@ static void wish_huge_pages(void *p, size_t n)
 
 static struct arena_block *add_block(struct arena *a, size_t need)
 {
-	size_t least = block_size(a), size = need > least ? need : least;
+	size_t least = block_size(a), size;
+	bool own = a->head && need > least / 2; /* keep filling the block that has room */
 	struct arena_block *b;
 
+	size = own || need > least ? need : least;
 	if (size > SIZE_MAX - sizeof(*b))
 		out_of_memory();
 	b = xmalloc(sizeof(*b) + size);
@@ -86,7 +89,7 @@ static struct arena_block *add_block(struct arena *a, size_t need)
 		wish_huge_pages(b, sizeof(*b) + size);
 	b->used = 0;
 	b->size = size;
-	if (a->head && need > BLOCK_SIZE / 2) { /* keep filling the block that has room */
+	if (own) {
 		b->next = a->head->next;
 		a->head->next = b;
 	} else {

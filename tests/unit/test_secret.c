@@ -90,6 +90,22 @@ static void test_command(void **state)
 	assert_string_equal(w->secrets.v[1], "C=other");
 }
 
+/* Another checkout of the same spec is no change, another argument is one. */
+static void test_marker(void **state)
+{
+	const struct spec_input in = {.run = fake_run, .arg = "arg"};
+	struct outcome *o = parse(true, two_vms);
+	struct diags diags = {0};
+	struct spec *other;
+
+	(void)state;
+	assert_int_equal(spec_parse_with(&scratch, &in, "t.yaml", "/elsewhere", two_vms,
+		sizeof(two_vms) - 1, &other, &diags, NULL), 0);
+	assert_string_equal(last_folder, "/elsewhere");
+	assert_string_equal(o->spec->vms.v[0]->env.v[0], other->vms.v[0]->env.v[0]);
+	assert_string_not_equal(other->vms.v[1]->env.v[0] + 1, other->vms.v[1]->env.v[1] + 1);
+}
+
 static void test_text_stays_out_of_sight(void **state)
 {
 	struct outcome *o = parse(true, two_vms);
@@ -181,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(test_command),
+		WITH(test_marker),
 		WITH(test_text_stays_out_of_sight),
 		WITH(test_nothing_is_run),
 		WITH(test_failures),
