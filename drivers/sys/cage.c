@@ -65,7 +65,7 @@ static const unsigned refused[] = {
 	SYS_semtimedop, SYS_mq_open, SYS_mq_unlink,
 };
 
-static const unsigned domains[] = {AF_UNIX, AF_INET, AF_INET6};
+static const unsigned domains[] = {AF_UNIX, AF_INET, AF_INET6, AF_VSOCK};
 static const unsigned requests[] = {TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX};
 
 struct program {
