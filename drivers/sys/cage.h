@@ -5,8 +5,8 @@
  * netlink. It cannot be taken off, and what the process starts has it too. Refused calls fail with
  * EPERM, so that a bug reads as an error and not as a crash.
  *
- * What stays: reading, memory, pipes and sockets to Unix and Internet addresses (the guest's agent, a
- * registry), writing to descriptors that are open already (the output). SQLite has to have opened its
+ * What stays: reading, memory, pipes and sockets to Unix, vsock and Internet addresses (the guest's agent,
+ * a registry), writing to descriptors that are open already (the output). SQLite has to have opened its
  * files before: a reader maps the index of the log for writing (store.c).
  *
  * The table of refused calls is written by hand: libseccomp costs more at the start of each command

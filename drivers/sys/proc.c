@@ -183,7 +183,7 @@ static _Noreturn void branch(int (*work)(void *arg, int fd), void *arg, pid_t pa
 {
 	if (setpgid(0, 0) < 0 || child_follow(parent) < 0)
 		_exit(126);
-	_exit(work(arg, fd) < 0);
+	_exit(work(arg, fd) < 0 ? 1 : 0);
 }
 
 int proc_branch(int (*work)(void *arg, int fd), void *arg, struct proc_id *id, int *pidfd, int *out,

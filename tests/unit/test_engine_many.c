@@ -118,6 +118,31 @@ static void never_more_than_asked_for(void **state)
 	engine_assert_converged(SPEC_FOUR);
 }
 
+static void count_images(const struct step *s)
+{
+	const struct step like_start = {.op = STEP_START};
+
+	if (s->kind == KIND_IMAGE && s->op == STEP_CREATE)
+		count_now(&like_start);
+}
+
+/* Two images of one content are one file: the second waits for the first, others do not. */
+static void one_content_once(void **state)
+{
+	static const char text[] = "version: 1\nimages: {one: {oci: 'registry.example/x:1'}, "
+		"two: {oci: 'registry.example/x:1'}}\nkernels: {k: {file: /boot/k}}\nvms:\n"
+		"  a: {image: one, kernel: k, memory: 64MiB}\n"
+		"  b: {image: two, kernel: k, memory: 64MiB}\n";
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct pass p;
+
+	(void)state;
+	p = act(&a, text, 4, count_images);
+	assert_int_equal(p.exec.failed, 0);
+	assert_int_equal(shared->most, 1);
+	engine_assert_converged(text);
+}
+
 /* What the children found out is written down: pids, and that they are ready. */
 static void facts_come_back(void **state)
 {
@@ -246,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(two_starts_meet),
 		T(never_more_than_asked_for),
+		T(one_content_once),
 		T(facts_come_back),
 		T(a_step_that_dies_is_undone),
 		T(one_failure_stops_nobody_else),
