@@ -51,7 +51,9 @@ bool repeats_show(struct arena *a, struct repeats *r, const char *msg)
 {
 	const char *shape = shape_of(a, msg);
 
-	vec_each(known, &r->v) {
+	for (size_t i = 0; i < r->v.n; i++) {
+		struct repeat *known = &r->v.v[i];
+
 		if (strcmp(known->shape, shape) != 0)
 			continue;
 		if (++known->n == REPEATS_SHOWN + 1)
