@@ -61,6 +61,8 @@ static void load_all_handles(struct pass *p)
 		map_add(&tmp, &open, in->name, strlen(in->name), in);
 	vec_each(r, &p->records)
 		vms += r->kind == KIND_VM;
+	if (!vms)
+		return;
 	first = vms > HANDLES_CHECKED ? (size_t)(clock_real_ms() / 1000) * HANDLES_CHECKED % vms : 0;
 	vec_each(r, &p->records) {
 		if (r->kind != KIND_VM)
