@@ -20,7 +20,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 SCRIPTS := $(wildcard tests/*/run)
 LINTS := $(filter-out %.awk %.sh %.h %/run %/exceptions,$(wildcard tests/lint/*))
 BENCHES := $(filter-out %.sh %.c,$(wildcard tests/bench/*))
-LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
+LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) $(LIBS_HELPER) -lcmocka
 ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
 
 TEST_JOBS ?= 2
@@ -41,7 +41,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(ALL_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ \
-		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER)
+		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER) $(LIBS_HELPER)
 
 # The guest program's folder as the host's compiler sees it: its unit tests link nothing but this,
 # and the agent's protocol is tested on a Unix socket, with the sanitizers where FLAVOUR says so.
