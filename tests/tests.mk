@@ -65,7 +65,8 @@ $(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Programs that TAP scripts work with; built like the unit tests, in both flavours.
-HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz)
+HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz) \
+	$(B)/tests/helper/intruder
 
 unit: $(UNIT)
 helpers: $(HELPERS)
@@ -125,7 +126,7 @@ soak:
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_random
 	$(Q)SOAK_PASSES=$(SOAK_PASSES) build/release/tests/unit/test_engine_random
 
-bench: all $(B)/tests/bench/spec-time
+bench: all $(B)/tests/bench/spec-time $(B)/tests/bench/helper-rtt
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak
@@ -143,3 +144,11 @@ docs: $(B)/docs-print
 	done
 
 .PHONY: docs
+
+# The intruder is the daemon's side of the helper's socket, and the bench asks the helper and an echo.
+$(B)/tests/helper/intruder: $(B)/tests/helper/intruder.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/bench/helper-rtt: $(B)/tests/bench/helper_rtt.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)

@@ -183,7 +183,12 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 			helper_verb(verb)->n_fds);
 	if (h->fake)
 		return record(h->fake, &call, r, fd, a, e);
-	if (send_request(h, out, n_out, fd, e) < 0 || wait_answer(h, e) < 0)
+	if (send_request(h, out, n_out, fd, e) < 0) {
+		/* Who refuses a connection says why before it hangs up. */
+		n = recv(h->fd, in, sizeof(in), MSG_DONTWAIT);
+		return n > 0 ? wire_get_answer(in, (size_t)n, &call, a, e) : -1;
+	}
+	if (wait_answer(h, e) < 0)
 		return -1;
 	n = recv(h->fd, in, sizeof(in), 0);
 	if (n < 0)
