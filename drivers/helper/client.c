@@ -45,8 +45,7 @@ void helper_close(struct helper *h)
 	h->child = 0;
 }
 
-/* 0; 1 when nobody listens there; -1. */
-static int connect_service(const char *instance, struct helper *h, struct err *e)
+int helper_connect(struct helper *h, const char *instance, struct err *e)
 {
 	const char *path = secure_getenv("RECONCILE_HELPER_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -101,14 +100,14 @@ static int start_child(const char *instance, const char *program_dir, struct hel
 
 int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
 {
-	int rc = connect_service(instance, h, e);
+	int rc = helper_connect(h, instance, e);
 
 	if (rc > 0 && geteuid() == 0)
 		rc = start_child(instance, program_dir, h, e);
 	if (rc <= 0)
 		return rc;
 	err_set(e, ERR_DENIED, "no reconcile-helper is running");
-	err_hint(e, "install it as root: reconcile system install");
+	err_hint(e, "as root, install the units of contrib/systemd; see docs/privileges.md");
 	return 1;
 }
 

@@ -29,6 +29,9 @@ struct helper {
  * how to get one; -1 with e. */
 int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e);
 
+/* Only the service: 0; 1 nobody listens there; -1 with e. Starts and makes nothing. */
+int helper_connect(struct helper *h, const char *instance, struct err *e);
+
 /* The same over a connected socket that is handed over. */
 void helper_init(struct helper *h, const char *instance, int fd);
 
