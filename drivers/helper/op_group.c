@@ -61,7 +61,7 @@ static int each_entry(int dirfd, void (*each)(int dirfd, const char *name, void 
 
 	if (!dir)
 		return err_sys(e, errno, "cannot list cgroups");
-	copy = -1;
+	(void)fd_take(&copy); /* closedir closes it */
 	while ((d = readdir(dir)))
 		each(dirfd, d->d_name, arg);
 	closedir(dir);
