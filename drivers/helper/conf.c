@@ -138,10 +138,11 @@ const struct helper_limits *conf_find(const struct helper_conf *c, uint32_t uid)
 static int64_t uid_of_file(const char *name)
 {
 	FILE *f = fopen("/etc/passwd", "re");
-	struct passwd *p;
+	struct passwd entry = {.pw_name = NULL}, *p = NULL;
 	int64_t uid = -1;
+	char buf[4096];
 
-	while (f && uid < 0 && (p = fgetpwent(f)))
+	while (f && uid < 0 && !fgetpwent_r(f, &entry, buf, sizeof(buf), &p))
 		if (!strcmp(p->pw_name, name))
 			uid = (int64_t)p->pw_uid;
 	if (f)

@@ -220,7 +220,10 @@ static bool peer_of(int fd, uint32_t *uid)
 
 static void take_connection(struct server *s)
 {
-	_cleanup_fd_ int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_storage from;
+	socklen_t n_from = sizeof(from);
+	_cleanup_fd_ int fd = accept4(s->listen_fd, (struct sockaddr *)&from, &n_from,
+		SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct err ignored = ERR_INIT;
 	size_t same = 0;
 	uint32_t uid;
