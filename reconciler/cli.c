@@ -20,7 +20,8 @@ volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain,
-	&cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_completion, &cmd_version, &cmd_help, NULL};
+	&cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
@@ -40,7 +41,7 @@ const struct opt options[] = {
 	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status drift events why delete image explain recover gc version ",
+		" validate plan apply status drift events why delete image explain recover gc doctor version ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},

@@ -22,7 +22,7 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*
 SCRIPTS := $(wildcard tests/*/run)
 LINTS := $(filter-out %.awk %.sh %.h %/run %/exceptions,$(wildcard tests/lint/*))
 BENCHES := $(filter-out %.sh %.c,$(wildcard tests/bench/*))
-LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) -lcmocka
+LIBS_TEST := $(LIBS_MAIN) $(LIBS_WORKER) $(LIBS_HELPER) -lcmocka
 ALL_A := $(B)/libcli.a $(B)/libengine.a $(B)/libworker.a $(B)/libdrivers.a $(B)/libschema.a
 
 TEST_JOBS ?= 2
@@ -43,7 +43,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libfake.a $(ALL_A)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o) $(ALL_A)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ \
-		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER)
+		$(filter %.o,$^) $(ALL_A) $(LIBS_MAIN) $(LIBS_WORKER) $(LIBS_HELPER)
 
 # The guest program's folder as the host's compiler sees it: its unit tests link nothing but this,
 # and the agent's protocol is tested on a Unix socket, with the sanitizers where FLAVOUR says so.
@@ -68,7 +68,8 @@ $(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Programs that TAP scripts work with; built like the unit tests, in both flavours.
-HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz)
+HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz) \
+	$(B)/tests/helper/intruder
 
 unit: $(UNIT)
 helpers: $(HELPERS)
@@ -141,7 +142,7 @@ lab: all
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
 		tests/run $(LABS)
 
-bench: all $(BENCH_PROGRAMS)
+bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab
@@ -159,3 +160,11 @@ docs: $(B)/docs-print
 	done
 
 .PHONY: docs
+
+# The intruder is the daemon's side of the helper's socket, and the bench asks the helper and an echo.
+$(B)/tests/helper/intruder: $(B)/tests/helper/intruder.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/bench/helper-rtt: $(B)/tests/bench/helper_rtt.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)

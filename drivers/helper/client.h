@@ -1,0 +1,73 @@
+/* client.h - ask the root helper. What a driver sees of privileges.
+ *
+ * Three ways, one call. helper_open takes the first that is there:
+ *
+ *	service   the socket of reconcile-helper.socket
+ *	child     when we are root ourselves: a reconcile-helper of our own over a socketpair, which keeps
+ *	          the few privileges while everything else stays here
+ *	fake      helper_fake: records what is asked, for tests
+ *
+ * Without any of them helper_open says so, and a plan can say which steps wait for it.
+ */
+#pragma once
+
+#include "drivers/helper/wire.h"
+
+#include <sys/types.h>
+
+struct helper {
+	int fd;                 /* connected SEQPACKET socket; -1: the fake */
+	pid_t child;            /* of our own; 0: none */
+	int child_fd;           /* its pidfd */
+	uint32_t seq;
+	uint8_t op[HELPER_OP_LEN];
+	char instance[HELPER_INSTANCE_LEN + 1];
+	struct helper_fake *fake;
+};
+
+/* Connect for this instance. program_dir holds reconcile-helper. 0; 1 when there is no helper, and e says
+ * how to get one; -1 with e. */
+int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e);
+
+/* Only the service: 0; 1 nobody listens there; -1 with e. Starts and makes nothing. */
+int helper_connect(struct helper *h, const char *instance, struct err *e);
+
+/* The same over a connected socket that is handed over. */
+void helper_init(struct helper *h, const char *instance, int fd);
+
+/* Also ends and reaps a child of our own. */
+void helper_close(struct helper *h);
+#define _cleanup_helper_ _cleanup_(helper_close)
+
+/* The operation that the next calls belong to: journalled before the first. Sequences start again. */
+void helper_operation(struct helper *h, const uint8_t op[HELPER_OP_LEN]);
+
+/* Ask. fd goes along when the verb takes one; -1 otherwise. The error of the helper comes back as it was.
+ * ERR_SYSTEM and ERR_TIMEOUT: the answer was lost, and what was asked may or may not be done; ask again
+ * with helper_again. */
+int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
+	union helper_answer *a, struct err *e);
+
+/* The last call once more, under its operation and sequence: over a new connection it is answered from
+ * what was kept, or done now. */
+int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
+	union helper_answer *a, struct err *e);
+
+/* ---- the fake ------------------------------------------------------------------------------------------ */
+
+#define HELPER_FAKE_MAX 64
+
+struct helper_fake {
+	struct {
+		enum helper_verb_id verb;
+		union helper_request request;
+		bool with_fd;
+	} calls[HELPER_FAKE_MAX];
+	size_t n;
+	enum helper_verb_id fail;      /* this verb fails with why; HELPER_NONE: none does */
+	struct err why;
+	union helper_answer answer;    /* of every other one */
+};
+
+/* A helper that only records. Requests are checked as they are for the real one. */
+void helper_fake(struct helper *h, struct helper_fake *fake);

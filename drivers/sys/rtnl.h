@@ -1,0 +1,62 @@
+/* rtnl.h - links and addresses by rtnetlink(7): looked at, made, marked, set, removed.
+ *
+ * A link is meant by its ifindex once it was looked at: a name can be taken by another link meanwhile,
+ * an index is not given out again. Linked with libmnl, so that only programs that need it do.
+ */
+#pragma once
+
+#include "schema/base/err.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RTNL_ALIAS_MAX 256
+
+struct rtnl {
+	struct mnl_socket *sock;
+	uint32_t seq;
+};
+
+struct rtnl_link {
+	int index, master;   /* master 0: port of nothing */
+	uint32_t mtu, owner; /* owner: uid that may open a tap; UINT32_MAX: anybody who may make one */
+	bool up, carrier;    /* carrier of a tap: somebody has it open */
+	uint8_t mac[6];
+	char name[IFNAMSIZ];
+	char kind[16];       /* "tun", "bridge"; empty for hardware */
+	char alias[RTNL_ALIAS_MAX];
+};
+
+int rtnl_open(struct rtnl *nl, struct err *e);
+void rtnl_close(struct rtnl *nl);
+#define _cleanup_rtnl_ _cleanup_(rtnl_close)
+
+/* The link of that name. 0 found; 1 there is none; -1 with e. */
+int rtnl_get(struct rtnl *nl, const char *name, struct rtnl_link *out, struct err *e);
+
+/* Each link of the network namespace, until each returns non-zero. */
+int rtnl_links(struct rtnl *nl, int (*each)(const struct rtnl_link *link, void *arg), void *arg,
+	struct err *e);
+
+/* Each IPv4 address, first byte highest. */
+int rtnl_addresses(struct rtnl *nl, int (*each)(int ifindex, uint32_t address, unsigned prefix,
+	void *arg), void *arg, struct err *e);
+
+/* A new bridge, down. ERR_CONFLICT when the name is taken. */
+int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8_t mac[6],
+	struct err *e);
+
+int rtnl_set_alias(struct rtnl *nl, int ifindex, const char *alias, struct err *e);
+int rtnl_set_mtu(struct rtnl *nl, int ifindex, uint32_t mtu, struct err *e);
+int rtnl_set_up(struct rtnl *nl, int ifindex, bool up, struct err *e);
+int rtnl_set_master(struct rtnl *nl, int ifindex, int master, struct err *e);
+
+/* Gone already is success. */
+int rtnl_delete(struct rtnl *nl, int ifindex, struct err *e);
+
+/* There already, and not there any more, are success. */
+int rtnl_address_add(struct rtnl *nl, int ifindex, uint32_t address, unsigned prefix,
+	struct err *e);
+int rtnl_address_delete(struct rtnl *nl, int ifindex, uint32_t address, unsigned prefix,
+	struct err *e);
