@@ -1,4 +1,5 @@
 /* cmd_image.c - the images there are, and the blobs that were fetched for them. */
+#include "reconciler/document.h"
 #include "reconciler/print.h"
 
 #include "drivers/image/cache.h"
@@ -77,9 +78,9 @@ static void list_table(struct cli *c, const struct pass *p)
 	print_table(cells.v, cells.n / 5, 5, c->colored_out, stdout);
 }
 
-static void list_json(const struct pass *p, const struct cache *cache)
+static void list_json(struct cli *c, const struct pass *p, const struct cache *cache)
 {
-	json_t *images = json_array(), *all;
+	json_t *images = json_array();
 
 	vec_each(v, &p->views)
 		if (v->record && v->record->kind == KIND_IMAGE)
@@ -87,11 +88,9 @@ static void list_json(const struct pass *p, const struct cache *cache)
 				v->record->name, "state", state_of(v), "id", text(v, "id"), "ref",
 				text(v, "ref"), "file", text(v, "file"), "size",
 				(json_int_t)kvs_u64(&v->record->facts, "size", 0)));
-	all = json_pack("{s:o, s:{s:s, s:I, s:I}}", "images", images, "cache", "path",
+	document_set(c, json_pack("{s:o, s:{s:s, s:I, s:I}}", "images", images, "cache", "path",
 		p->home.host.cache_dir, "files", (json_int_t)cache->n, "bytes",
-		(json_int_t)bytes(cache->v, cache->n));
-	print_json(all);
-	json_decref(all);
+		(json_int_t)bytes(cache->v, cache->n)));
 }
 
 static int list(struct cli *c, struct err *e)
@@ -103,7 +102,7 @@ static int list(struct cli *c, struct err *e)
 	if (!rc)
 		rc = look(c, &p.home, false, &cache, e);
 	if (!rc && c->output == OUTPUT_JSON)
-		list_json(&p, &cache);
+		list_json(c, &p, &cache);
 	else if (!rc)
 		list_table(c, &p);
 	if (!rc && c->output == OUTPUT_TABLE && !c->quiet)
@@ -117,7 +116,7 @@ static int list(struct cli *c, struct err *e)
 
 /* ---- prune ------------------------------------------------------------------------------ */
 
-static void print_pruned(const struct cli *c, const struct cache *cache, size_t n)
+static void print_pruned(struct cli *c, const struct cache *cache, size_t n)
 {
 	json_t *v = json_array();
 
@@ -128,7 +127,7 @@ static void print_pruned(const struct cli *c, const struct cache *cache, size_t 
 			(json_int_t)cache->v[i].size));
 	}
 	if (c->output == OUTPUT_JSON)
-		print_json(v);
+		document_set(c, json_pack("{s:O}", "files", v));
 	json_decref(v);
 }
 
@@ -240,7 +239,7 @@ static int ask_each(struct cli *c, const char *verb, struct err *e)
 		json_array_append(all, result);
 	}
 	if (!rc && c->output == OUTPUT_JSON)
-		print_json(all);
+		document_set(c, json_pack("{s:O}", "images", all));
 	home_close(&home);
 	return rc;
 }
