@@ -54,9 +54,10 @@ static const char *policy_note(struct arena *a, const struct view *v, const char
 	const char *why = rule.why ? arena_printf(a, ": %s", rule.why) : "";
 	const char *sep = note[0] ? "; " : "";
 
-	if (rule.policy != rule.written)
-		return arena_printf(a, "%s%sdrift.until %s has passed, drift is repaired", note, sep,
-			rule.until);
+	if (rule.expired)
+		return arena_printf(a, "%s%sdrift%s%s.until %s has passed, drift is %s", note, sep,
+			rule.part ? "." : "", rule.part ? rule.part : "", rule.until,
+			drift_done(rule.policy));
 	if (rule.policy == DRIFT_HOLD)
 		return arena_printf(a, "%s%sheld%s%s%s", note, sep, rule.until ? " until " : "",
 			rule.until ? rule.until : "", why);

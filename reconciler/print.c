@@ -338,12 +338,14 @@ void print_expired(const struct cli *c, const struct pass *p)
 	vec_each(v, &p->views) {
 		const struct drift_rule rule = drift_rule_of(v->object, NULL, clock_real_ms());
 
-		if (!v->object || v->object->kind != KIND_VM || rule.policy == rule.written)
+		/* What holds for the whole VM is said once, at the VM. */
+		if (!rule.expired || (v->object->kind != KIND_VM && !rule.part))
 			continue;
-		fprintf(stderr, "%s:%u:%u: %swarning:%s vm/%s: drift.until %s has passed: %s no longer "
-			"holds, drift is repaired\n", print_safe(&a, rule.pos.file), rule.pos.line,
+		fprintf(stderr, "%s:%u:%u: %swarning:%s vm/%s: drift%s%s.until %s has passed: %s no "
+			"longer holds, drift is %s\n", print_safe(&a, rule.pos.file), rule.pos.line,
 			rule.pos.col, c->colored_err ? YELLOW : "", c->colored_err ? PLAIN : "",
-			v->object->name, rule.until, drift_name(rule.written));
+			v->object->name, rule.part ? "." : "", rule.part ? rule.part : "", rule.until,
+			drift_name(rule.written), drift_done(rule.policy));
 	}
 }
 

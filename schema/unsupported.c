@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char *const top[] = {"guards", "moved", "networks", "volumes", NULL};
+static const char *const top[] = {"networks", "volumes", NULL};
 static const char *const image[] = {"auth_file", "labels", "oci_archive", "tar", NULL};
 static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
 static const char *const vm[] = {"file_sync", "limits", "mac", "memory.max",
