@@ -235,12 +235,27 @@ static void take_cid(struct planner *p, const char *owner, uint64_t cid)
 	*vec_push(p->a, &p->plan->take) = l;
 }
 
+/* What is remembered for a deleted VM gives way to who asks for it by number. */
+static void forget_kept(struct planner *p, uint64_t cid)
+{
+	size_t to = 0;
+
+	vec_each(l, &p->leases)
+		if (l->value != cid || strcmp(l->pool, PLAN_CID_POOL) || strncmp(l->owner, "kept/", 5))
+			p->leases.v[to++] = *l;
+	p->leases.n = to;
+}
+
 /* A fixed context id that another VM has cannot be had, but the rest of the plan can. */
 static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 {
 	const struct vm_spec *vm = vm_of(&p->views->v[i]);
 	const char *holder = lease_owner(&p->leases, PLAN_CID_POOL, vm->vsock_cid);
 
+	if (holder && !strncmp(holder, "kept/", 5)) {
+		forget_kept(p, vm->vsock_cid);
+		holder = NULL;
+	}
 	if (!holder)
 		take_cid(p, owner, vm->vsock_cid);
 	else if (strcmp(holder, owner))
