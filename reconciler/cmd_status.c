@@ -67,6 +67,12 @@ static const char *policy_note(struct arena *a, const struct view *v, const char
 	return note;
 }
 
+/* Its rows are back and nothing has been done since. */
+static bool is_undeleted(const struct record *r)
+{
+	return r->state == RECORD_MAKING && r->reason && !strncmp(r->reason, "undeleted", 9);
+}
+
 static struct vm_status status_of(struct arena *a, const struct view *v)
 {
 	const struct record *r = v->record;
@@ -90,7 +96,9 @@ static struct vm_status status_of(struct arena *a, const struct view *v)
 			: fact(v, "exit")   ? fact(v, "exit")
 					    : "expected to run; see: reconcile plan";
 	}
-	if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
+	if (is_undeleted(r))
+		s.note = r->reason;
+	else if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
 		s.note = arena_printf(a, "%s; an earlier pass did not end, apply again",
 			record_state_name(r->state));
 	s.note = policy_note(a, v, s.state, s.note);
@@ -122,6 +130,15 @@ static void vm_row(struct arena *a, const struct view *v, const char **row)
 	row[7] = print_safe(a, s.note);
 }
 
+/* Deleted VMs that can come back, below those that there are. */
+static void print_kept(struct cli *c, const struct pass *p)
+{
+	vec_each(t, &p->tombs.all)
+		if (t->state == TOMB_KEPT)
+			printf("vm/%s was deleted; its disk is kept until %s, see undelete\n", t->name,
+				past_time(&c->arena, t->until_ms));
+}
+
 static void print_vms(struct cli *c, const struct pass *p)
 {
 	static const char *const head[COLUMNS] = {"NAME", "STATE", "READY", "VCPUS", "MEMORY", "CID",
@@ -137,6 +154,8 @@ static void print_vms(struct cli *c, const struct pass *p)
 		puts("No VMs.");
 	else
 		print_table(cells, rows, COLUMNS, c->colored_out, stdout);
+	if (!c->args.n)
+		print_kept(c, p);
 }
 
 static json_t *facts_json(const struct view *v)
@@ -182,8 +201,8 @@ static void print_all_json(struct cli *c, const struct pass *p)
 
 	vec_each(v, &p->views)
 		json_array_append_new(list, view_json(&c->arena, v));
-	j = json_pack("{s:i, s:s, s:o}", "version", 1, "instance", p->home.host.instance, "objects",
-		list);
+	j = json_pack("{s:i, s:s, s:o, s:o}", "version", 1, "instance", p->home.host.instance, "objects",
+		list, "kept", past_kept_json(&c->arena, &p->tombs.all));
 	print_json(j);
 }
 

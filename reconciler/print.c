@@ -160,7 +160,8 @@ static const char *action_of(const struct pass *p, uint32_t view)
 		return stops && starts ? "restart" : starts ? "start" : "stop";
 	}
 	if (d->verdict == VERDICT_RESTART && d->kind == KIND_DISK)
-		return "grow";
+		return kvs_get(&d->view->record->facts, "kept") ? "undelete"
+			: kvs_get(&d->view->record->facts, "was") ? "rename" : "grow";
 	if (d->verdict == VERDICT_CREATE && d->view->record)
 		return "repair";
 	if (d->verdict == VERDICT_LIVE)
@@ -219,6 +220,39 @@ static void add_row(struct arena *a, struct rows *rows, const char *object, cons
 	*vec_push(a, rows) = place;
 }
 
+/* A disk that is moved aside, not removed. */
+static bool is_kept(const struct delta *d)
+{
+	return d->verdict == VERDICT_DELETE && d->kind == KIND_DISK && d->view->keep;
+}
+
+static const char *kept_text(struct arena *a, const struct delta *d)
+{
+	char until[CLOCK_TEXT_MAX];
+
+	clock_text(d->view->keep_until_ms, until);
+	return arena_printf(a, "disk kept until %s (undelete)", until);
+}
+
+/* What becomes of the data, in a sentence. */
+static const char *loss_text(const struct plan *plan)
+{
+	bool kept = false, lost = false;
+
+	for (size_t i = 0; i < plan->views->n; i++) {
+		const struct delta *d = &plan->deltas[i];
+
+		kept |= is_kept(d);
+		lost |= d->kind == KIND_DISK && d->tier != TIER_SAFE && d->verdict != VERDICT_CONFLICT &&
+			!is_kept(d);
+	}
+	if (plan->tier == TIER_DATA_LOSS)
+		return "DATA LOSS, see above.";
+	if (lost)
+		return "Root disks marked ! or - go, with what was written to them.";
+	return kept ? "No data loss: undelete brings back what is deleted." : "No data loss.";
+}
+
 static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct rows *rows)
 {
 	const struct delta *d = &p->plan.deltas[i];
@@ -228,8 +262,12 @@ static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct 
 					    : arena_printf(a, "was %s", d->view->record->where);
 	bool first = true;
 
-	if (!d->reasons.n)
+	if (is_kept(d)) {
+		add_row(a, rows, object, action, kept_text(a, d), place);
+		first = false;
+	} else if (!d->reasons.n) {
 		add_row(a, rows, object, action, summary_of(a, p, i), place);
+	}
 	vec_each(r, &d->reasons) {
 		add_row(a, rows, first ? object : "", first ? action : "", reason_text(a, r),
 			r->pos.line ? place_text(a, &r->pos) : first ? place : "");
@@ -304,8 +342,6 @@ static const char *downtime_text(struct arena *a, const struct plan *plan)
 
 void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 {
-	static const char *const losses[] = {"No data loss.",
-		"Root disks marked ! or - go, with what was written to them.", "DATA LOSS, see above."};
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	size_t left = count_left(&p->plan), same = p->views.n - left;
 	bool idle = true;
@@ -328,7 +364,7 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 		return;
 	}
 	fprintf(to, "\n%s.  %s  %s\n", counts_text(&a, &p->plan), downtime_text(&a, &p->plan),
-		losses[p->plan.tier]);
+		loss_text(&p->plan));
 }
 
 void print_expired(const struct cli *c, const struct pass *p)
@@ -355,16 +391,20 @@ static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
 {
 	static const char *const tiers[] = {"safe", "yes", "data-loss"};
 	const struct delta *d = &p->plan.deltas[i];
-	json_t *reasons = json_array();
+	json_t *reasons = json_array(), *change;
 
 	vec_each(r, &d->reasons)
 		json_array_append_new(reasons, json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "field",
 			json_lossy(r->field), "from", json_lossy(r->from), "to", json_lossy(r->to), "text",
 			json_lossy(r->text), "cost", change_name(r->cost), "at", pos_json(&r->pos)));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "object",
+	change = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "object",
 		arena_printf(a, "%s/%s", kind_name(d->kind), d->name), "verdict",
 		verdict_name(d->verdict), "action", action_of(p, i), "cost", change_name(d->cost),
 		"needs", tiers[d->tier], "reasons", reasons);
+	if (is_kept(d))
+		json_object_set_new(change, "kept_until_ms",
+			json_integer((json_int_t)d->view->keep_until_ms));
+	return change;
 }
 
 static json_t *left_json(struct arena *a, const struct delta *d)
