@@ -161,5 +161,13 @@ void replicas_expand(struct load *l);
 /* Warn of what is legal but surely not meant. Only for a spec without errors. schema/warn.c */
 void warn_spec(struct load *l);
 
+/* One field of guards, and the list under moved. schema/bind_spec.c */
+void bind_guard(struct load *l, struct source *src, const struct noun *noun,
+	const struct yaml_node *key);
+void bind_moved(struct load *l, struct source *src, const struct yaml_node *n);
+
+/* Judge both. */
+void check_about(struct load *l);
+
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

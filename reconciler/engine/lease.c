@@ -12,7 +12,7 @@ static struct lease_pool *find_pool(const struct lease_book *b, const char *name
 	return NULL;
 }
 
-static const struct lease *by_value(const struct lease_pool *p, uint64_t value)
+static struct lease *by_value(const struct lease_pool *p, uint64_t value)
 {
 	return map_get(&p->values, (const char *)&value, sizeof(value));
 }
@@ -29,7 +29,7 @@ uint64_t lease_of(const struct lease_book *b, const char *pool, const char *owne
 	const struct lease_pool *p = find_pool(b, pool);
 	const struct lease *l = p ? map_get(&p->owners, owner, strlen(owner)) : NULL;
 
-	return l ? l->value : 0;
+	return l && !strcmp(l->owner, owner) ? l->value : 0; /* else it was handed over */
 }
 
 const char *lease_owner(const struct lease_book *b, const char *pool, uint64_t value)
@@ -67,4 +67,15 @@ void lease_add(struct lease_book *b, const struct lease *add)
 	*l = *add;
 	map_add(b->a, &p->owners, l->owner, strlen(l->owner), l);
 	map_add(b->a, &p->values, (const char *)&l->value, sizeof(l->value), l);
+}
+
+void lease_hand_over(struct lease_book *b, const char *pool, uint64_t value, const char *owner)
+{
+	struct lease_pool *p = find_pool(b, pool);
+	struct lease *l = p ? by_value(p, value) : NULL;
+
+	if (!l)
+		return;
+	l->owner = owner;
+	map_add(b->a, &p->owners, owner, strlen(owner), l);
 }

@@ -36,3 +36,6 @@ uint64_t lease_lowest(struct lease_book *b, const char *pool, uint64_t lo, uint6
 
 /* Write it down. The strings stay borrowed. */
 void lease_add(struct lease_book *b, const struct lease *add);
+
+/* A value that somebody has is owner's from now on. */
+void lease_hand_over(struct lease_book *b, const char *pool, uint64_t value, const char *owner);
