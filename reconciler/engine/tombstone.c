@@ -93,21 +93,41 @@ static bool is_going(const struct view *v)
 	return !v->record || v->record->state == RECORD_DELETING || v->record->state == RECORD_FAILED;
 }
 
-static void bring_back(struct pass *p, struct view *disk, struct view *vm, const struct tombstone *t)
+/* Where its file is when its deletion has not moved it yet: only its row says that, not the tombstone,
+ * since the name may be another VM's later. */
+static void keep_place(struct arena *a, const struct view *disk, struct tombstone *t)
 {
-	const char *owner = tomb_owner(p->a, t->id);
+	const char *was = disk->record ? kvs_get(&disk->record->facts, "was") : NULL;
+	struct kvs facts;
 
-	if (t->state == TOMB_CLOSING && !is_going(disk)) {
-		*vec_push(p->a, &p->tombs.stale) = t->id;
+	if (!was)
+		return;
+	kvs_copy(a, &facts, &t->disk.facts);
+	kvs_set(a, &facts, "was", was);
+	t->disk.facts = facts;
+}
+
+static void bring_back(struct pass *p, struct view *disk, struct view *vm,
+	const struct tombstone *from)
+{
+	const char *owner = tomb_owner(p->a, from->id);
+	struct tombstone *t;
+
+	if (from->state == TOMB_CLOSING && !is_going(disk)) {
+		*vec_push(p->a, &p->tombs.stale) = from->id;
 		return;
 	}
+	t = vec_push(p->a, &p->tombs.back);
+	*t = *from;
+	keep_place(p->a, disk, t);
 	disk->record = row_back(p->a, t, &t->disk);
-	if (vm && !vm->record)
+	if (vm && vm->record) /* it has not been deleted yet: its row is newer */
+		t->vm.name = NULL;
+	else if (vm)
 		vm->record = row_back(p->a, t, &t->vm);
 	vec_each(l, &p->leases)
 		if (!strcmp(l->owner, owner))
 			l->owner = arena_printf(p->a, "vm/%s", t->name);
-	*vec_push(p->a, &p->tombs.back) = *t;
 }
 
 void tomb_bring_back(struct pass *p)
@@ -242,7 +262,7 @@ static int put_back(struct store *s, struct arena *a, const struct tombstone *t,
 	struct events events = {0};
 
 	vm->reason = "undeleted: apply the spec that names it";
-	if (store_put(s, vm, e) < 0 || store_put(s, row_back(a, t, &t->disk), e) < 0 ||
+	if ((vm->name && store_put(s, vm, e) < 0) || store_put(s, row_back(a, t, &t->disk), e) < 0 ||
 		store_lease_rename(s, PLAN_CID_POOL, tomb_owner(a, t->id),
 			arena_printf(a, "vm/%s", t->name), e) < 0 ||
 		store_tomb_drop(s, t->id, e) < 0)
@@ -398,12 +418,13 @@ static int purge_one(struct pass *p, const struct tombstone *t, struct err *e)
 	return rc < 0;
 }
 
-int tomb_purge(struct pass *p, const char *name, size_t *gone, size_t *failed, struct err *e)
+int tomb_purge(struct pass *p, bool (*chosen)(const struct pass *p, const struct tombstone *t),
+	size_t *gone, size_t *failed, struct err *e)
 {
 	*gone = *failed = 0;
 	vec_each(t, &p->tombs.all) {
 		bool over = t->state == TOMB_PURGING || t->until_ms <= p->now_ms ||
-			(name && !strcmp(t->name, name));
+			(chosen && chosen(p, t));
 		bool is_back = false;
 		int rc;
 
