@@ -66,21 +66,29 @@ static int check_named(struct cli *c, const struct pass *p, struct err *e)
 	return 0;
 }
 
-/* With --allow-data-loss also what is kept of the VMs that are named goes. */
+/* What is kept of the VMs that the command names, or of those of its source. */
+static bool is_named(const struct pass *p, const struct tombstone *t)
+{
+	for (size_t i = 0; i < p->n_only; i++)
+		if (!strcmp(p->only[i] + 3, t->name))
+			return true;
+	return !p->n_only && (!p->source || !strcmp(p->source, t->source));
+}
+
+/* With --allow-data-loss what was kept before goes too. */
 static int act(struct cli *c, struct pass *p, struct err *e)
 {
 	size_t gone, failed;
 	int code = session_act(c, p, e);
 
-	for (size_t i = 0; code >= 0 && p->purge && i < p->n_only; i++) {
-		if (tomb_purge(p, p->only[i] + 3, &gone, &failed, e) < 0)
-			return -1;
-		if (gone)
-			fprintf(stderr, "reconcile: what was kept of %s is removed\n", p->only[i]);
-		if (failed)
-			code = 3;
-	}
-	return code;
+	if (code < 0 || !p->purge)
+		return code;
+	if (tomb_purge(p, is_named, &gone, &failed, e) < 0)
+		return -1;
+	if (gone)
+		fprintf(stderr, "reconcile: %zu disk%s of deleted VMs removed\n", gone,
+			gone == 1 ? "" : "s");
+	return failed ? 3 : code;
 }
 
 static int run(struct cli *c, struct err *e)

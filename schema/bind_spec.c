@@ -71,7 +71,7 @@ static const char *moved_name(struct load *l, struct source *src, const struct y
 		diag_hint(l->a, d, "a disk moves with its VM; images and kernels are found by their content");
 		return NULL;
 	}
-	d = BIND_ERROR(l, src, n, "moved: %s: a VM such as vm/web expected, not %s", which,
+	BIND_ERROR(l, src, n, "moved: %s: a VM such as vm/web expected, not %s", which,
 		n->type == YAML_SCALAR ? utf8_quote(l->a, n->text, SHOWN) : yaml_what(n));
 	return NULL;
 }

@@ -112,7 +112,7 @@ static int find_disk(struct host *h, const struct view *v, struct stat *st)
 
 	if (r > 0 && was)
 		r = stat_disk(h, was, st);
-	if (r > 0 && place_has_kept(h, kept) && fstatat(h->state_fd, kept, st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (r > 0 && kept && place_has_kept(h, kept) && fstatat(h->state_fd, kept, st, AT_SYMLINK_NOFOLLOW) == 0)
 		r = 0;
 	return r;
 }

@@ -219,6 +219,8 @@ static void take_away(const struct step *s, bool half)
 	const char *id = kvs_get(&s->args, "id"), *to = kvs_get(&s->args, "keep");
 	const char *shared = kvs_get(&s->args, "shared");
 
+	if (!t && to && kept_find(kvs_get(&s->args, "kept")) && !half)
+		snprintf(kept_find(kvs_get(&s->args, "kept"))->file, sizeof(world->kept[0].file), "%s", to);
 	if (kvs_get(&s->args, "kept"))
 		drop_kept(s, half);
 	if (kvs_get(&s->args, "kept") && !to && !kvs_get(&s->args, "file"))
@@ -336,6 +338,8 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	struct observed *o = &v->observed;
 
 	o->running = t && t->running;
+	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid")))
+		kvs_setf(h->arena, &o->facts, "pid", "%u", 1000 + t->starts);
 	if (o->running && !v->record)
 		kvs_setf(h->arena, &o->facts, "cid", "%llu", (unsigned long long)t->cid);
 	if (!vm) {

@@ -499,8 +499,11 @@ static void stopped_as_asked(struct run *r, uint32_t view)
 static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
 {
 	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
-	if (verdict == VERDICT_LIVE)
+	if (verdict == VERDICT_LIVE) {
 		apply_spec(r, view);
+		/* It may have been found by its mark alone: a pass that died had started it. */
+		kvs_merge(r->a, &r->records[view].facts, &view_of(r, view)->observed.facts);
+	}
 	set_made(r, view);
 }
 

@@ -338,7 +338,7 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	if (rc < 0) {
 		if (e->kind == ERR_STATE && !e->hint[0])
 			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
-				"their marks", path);
+				"their marks; reconcile recover does both and puts back their rows", path);
 		return err_wrap(e, "%s", path);
 	}
 	if (rc == 0) {

@@ -31,13 +31,24 @@ bool tomb_owns(const struct tombstones *all, const char *file)
 	return false;
 }
 
-/* The newest one of that VM in that state; NULL: none. */
+/* The newest one of that VM in that state; NULL: none. Lists are in order of name: one that a pass
+ * makes follows its views. */
 static const struct tombstone *find(const struct tombstones *all, const char *name,
 	enum tomb_state state)
 {
-	vec_each(t, all)
-		if (t->state == state && !strcmp(t->name, name))
-			return t;
+	size_t low = 0, high = all->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(all->v[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < all->n && !strcmp(all->v[low].name, name); low++)
+		if (all->v[low].state == state)
+			return &all->v[low];
 	return NULL;
 }
 
@@ -93,21 +104,41 @@ static bool is_going(const struct view *v)
 	return !v->record || v->record->state == RECORD_DELETING || v->record->state == RECORD_FAILED;
 }
 
-static void bring_back(struct pass *p, struct view *disk, struct view *vm, const struct tombstone *t)
+/* Where its file is when its deletion has not moved it yet: only its row says that, not the tombstone,
+ * since the name may be another VM's later. */
+static void keep_place(struct arena *a, const struct view *disk, struct tombstone *t)
 {
-	const char *owner = tomb_owner(p->a, t->id);
+	const char *was = disk->record ? kvs_get(&disk->record->facts, "was") : NULL;
+	struct kvs facts;
 
-	if (t->state == TOMB_CLOSING && !is_going(disk)) {
-		*vec_push(p->a, &p->tombs.stale) = t->id;
+	if (!was)
+		return;
+	kvs_copy(a, &facts, &t->disk.facts);
+	kvs_set(a, &facts, "was", was);
+	t->disk.facts = facts;
+}
+
+static void bring_back(struct pass *p, struct view *disk, struct view *vm,
+	const struct tombstone *from)
+{
+	const char *owner = tomb_owner(p->a, from->id);
+	struct tombstone *t;
+
+	if (from->state == TOMB_CLOSING && !is_going(disk)) {
+		*vec_push(p->a, &p->tombs.stale) = from->id;
 		return;
 	}
+	t = vec_push(p->a, &p->tombs.back);
+	*t = *from;
+	keep_place(p->a, disk, t);
 	disk->record = row_back(p->a, t, &t->disk);
-	if (vm && !vm->record)
+	if (vm && vm->record) /* it has not been deleted yet: its row is newer */
+		t->vm.name = NULL;
+	else if (vm)
 		vm->record = row_back(p->a, t, &t->vm);
 	vec_each(l, &p->leases)
-		if (!strcmp(l->owner, owner))
+		if (l->value == kvs_u64(&t->vm.facts, "cid", 0) && !strcmp(l->owner, owner))
 			l->owner = arena_printf(p->a, "vm/%s", t->name);
-	*vec_push(p->a, &p->tombs.back) = *t;
 }
 
 void tomb_bring_back(struct pass *p)
@@ -141,25 +172,30 @@ static bool has_data(const struct record *disk)
 		kvs_get(&disk->facts, "backend");
 }
 
-static int window_of(struct pass *p, const struct record *r, uint64_t *ms, struct err *e)
+/* The window of a source; that of the last one asked for is at hand. */
+struct window {
+	const char *source;
+	uint64_t ms;
+};
+
+static int window_of(struct pass *p, const char *source, struct window *last, struct err *e)
 {
 	struct guard guard;
 
-	if (p->source && !strcmp(p->source, r->source)) {
-		*ms = p->guard.undelete_ms;
+	if (last->source && !strcmp(last->source, source))
 		return 0;
-	}
-	if (guard_load(p->a, p->store, NULL, r->source, &guard, e) < 0)
+	if (guard_load(p->a, p->store, NULL, source, &guard, e) < 0)
 		return -1;
-	*ms = guard.undelete_ms;
+	*last = (struct window){source, guard.undelete_ms};
 	return 0;
 }
 
 int tomb_mark(struct pass *p, struct err *e)
 {
+	struct window window = {p->source, p->guard.undelete_ms};
+
 	vec_each(v, &p->views) {
 		const struct tombstone *t;
-		uint64_t ms;
 
 		if (v->object || v->record->kind != KIND_DISK || p->purge)
 			continue;
@@ -169,13 +205,13 @@ int tomb_mark(struct pass *p, struct err *e)
 			v->keep_until_ms = t->until_ms;
 			continue;
 		}
-		if (window_of(p, v->record, &ms, e) < 0)
+		if (window_of(p, v->record->source, &window, e) < 0)
 			return -1;
-		if (!ms || !has_data(v->record))
+		if (!window.ms || !has_data(v->record))
 			continue;
 		v->keep = tomb_file(p->a, arena_printf(p->a, "%s-%lld", v->record->name,
 			(long long)p->now_ms));
-		v->keep_until_ms = p->now_ms + (int64_t)ms;
+		v->keep_until_ms = p->now_ms + (int64_t)window.ms;
 	}
 	return 0;
 }
@@ -197,6 +233,7 @@ static void close_one(struct pass *p, const struct view *v)
 {
 	struct tombstone *t = vec_push(p->a, &p->tombs.closing);
 	const struct tombstone *old = find(&p->tombs.all, v->record->name, TOMB_CLOSING);
+	const struct view *vm = views_find(&p->views, KIND_VM, v->record->name);
 	const char *id = v->keep + strlen("kept/");
 
 	if (old) {
@@ -213,9 +250,8 @@ static void close_one(struct pass *p, const struct view *v)
 		.vm = {.kind = KIND_VM, .name = v->record->name, .source = v->record->source},
 		.disk = *v->record,
 	};
-	vec_each(r, &p->records)
-		if (r->kind == KIND_VM && !strcmp(r->name, t->name))
-			t->vm = *r;
+	if (vm && vm->record)
+		t->vm = *vm->record;
 	strip(p->a, &t->vm);
 	strip(p->a, &t->disk);
 }
@@ -242,7 +278,7 @@ static int put_back(struct store *s, struct arena *a, const struct tombstone *t,
 	struct events events = {0};
 
 	vm->reason = "undeleted: apply the spec that names it";
-	if (store_put(s, vm, e) < 0 || store_put(s, row_back(a, t, &t->disk), e) < 0 ||
+	if ((vm->name && store_put(s, vm, e) < 0) || store_put(s, row_back(a, t, &t->disk), e) < 0 ||
 		store_lease_rename(s, PLAN_CID_POOL, tomb_owner(a, t->id),
 			arena_printf(a, "vm/%s", t->name), e) < 0 ||
 		store_tomb_drop(s, t->id, e) < 0)
@@ -398,18 +434,25 @@ static int purge_one(struct pass *p, const struct tombstone *t, struct err *e)
 	return rc < 0;
 }
 
-int tomb_purge(struct pass *p, const char *name, size_t *gone, size_t *failed, struct err *e)
+/* Its rows are about to be put back, or have been. */
+static bool is_back(const struct pass *p, const struct tombstone *t)
+{
+	vec_each(b, &p->tombs.back)
+		if (!strcmp(b->id, t->id))
+			return true;
+	return false;
+}
+
+int tomb_purge(struct pass *p, bool (*chosen)(const struct pass *p, const struct tombstone *t),
+	size_t *gone, size_t *failed, struct err *e)
 {
 	*gone = *failed = 0;
 	vec_each(t, &p->tombs.all) {
 		bool over = t->state == TOMB_PURGING || t->until_ms <= p->now_ms ||
-			(name && !strcmp(t->name, name));
-		bool is_back = false;
+			(chosen && chosen(p, t));
 		int rc;
 
-		vec_each(b, &p->tombs.back)
-			is_back |= !strcmp(b->id, t->id);
-		if (!over || is_back || t->state == TOMB_CLOSING || t->state == TOMB_GONE)
+		if (!over || t->state == TOMB_CLOSING || t->state == TOMB_GONE || is_back(p, t))
 			continue;
 		rc = purge_one(p, t, e);
 		if (rc < 0)

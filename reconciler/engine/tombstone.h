@@ -53,9 +53,10 @@ int tomb_forget(const struct tomb_work *w, const struct record *r, struct store 
  * the name is taken. Under the lock. */
 int tomb_undelete(struct pass *p, const char *name, const struct tombstone **out, struct err *e);
 
-/* Remove for good: those whose time is over, and those of the VM name (may be NULL). How many went, and
- * how many could not; -1 when state could not be written. Under the lock. */
-int tomb_purge(struct pass *p, const char *name, size_t *gone, size_t *failed, struct err *e);
+/* Remove for good: those whose time is over, and those that chosen names (may be NULL). How many went,
+ * and how many could not; -1 when state could not be written. Under the lock. */
+int tomb_purge(struct pass *p, bool (*chosen)(const struct pass *p, const struct tombstone *t),
+	size_t *gone, size_t *failed, struct err *e);
 
 /* Whether anything is kept of that VM. */
 bool tomb_is_kept(const struct tombstones *all, const char *name);

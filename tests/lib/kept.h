@@ -76,5 +76,8 @@ static inline const char *kept_wrong(struct arena *a, const struct fake_world *w
 	if (kept_count(db_path, "SELECT count(*) FROM object WHERE facts LIKE '%\"was\":%' OR facts LIKE"
 				" '%\"kept\":%'"))
 		return "something is still on its way home";
+	if (kept_count(db_path, "SELECT count(*) FROM object WHERE kind = 'vm' AND state = 'made' AND"
+				" fields LIKE '%\"running\":\"true\"%' AND facts NOT LIKE '%\"pid\"%'"))
+		return "a VM is recorded as running, and nobody knows its process";
 	return NULL;
 }

@@ -498,6 +498,32 @@ static void given_up(void **state)
 		}
 }
 
+/* A rename dies at k, then a deletion dies at j, then the VM is wanted again: whatever has been done by
+ * then, its disk is found. */
+static void renamed_deleted_and_back(void **state)
+{
+	const struct scenario rename = {"rename, delete, and back", HEAD WEB, HEAD WWW MOVED, NULL, true};
+	char what[200];
+
+	(void)state;
+	for (uint32_t k = 1; k <= 6; k++)
+		for (uint32_t j = 1; j <= 6; j++)
+			for (int mode = FAKE_KILL_BEFORE; mode < FAKE_MODE_N; mode++) {
+				snprintf(what, sizeof(what), "%s, %s at calls %u and %u", rename.name,
+					mode_names[mode], k, j);
+				set_up_world(&rename);
+				script(0, k, (enum fake_mode)mode);
+				run_pass(rename.to, true);
+				script(1, world->calls + j, (enum fake_mode)mode);
+				run_pass(NULL, true);
+				memset(world->script, 0, sizeof(world->script));
+				if (run_pass(rename.to, true).failed)
+					fail_msg("%s: it cannot come back", what);
+				check_converged(rename.to, what);
+				pairs++;
+			}
+}
+
 /* A guest that is slow is a condition: nothing is undone, the VM goes on running. */
 static void not_ready_is_no_failure(void **state)
 {
@@ -579,7 +605,7 @@ static int remove_work(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * N + 3];
+	struct CMUnitTest tests[4 * N + 4];
 	size_t n = 0;
 
 	for (size_t i = 0; i < N; i++) {
@@ -590,6 +616,7 @@ int main(void)
 		tests[n++] = (struct CMUnitTest){"given up", given_up, NULL, NULL, s};
 		tests[n++] = (struct CMUnitTest){"death in recovery", death_in_recovery, NULL, NULL, s};
 	}
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(renamed_deleted_and_back);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(not_ready_is_no_failure);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(foreign_is_a_conflict);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_and_back);
