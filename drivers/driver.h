@@ -16,6 +16,9 @@
  *   - Nothing is made that the step's args do not name. What a crash leaves is found by these
  *     names by the next apply or undo and replaced or removed.
  *   - Nothing foreign is touched, whatever it is called.
+ *   - DELETE of a disk with "keep" in its args moves the file there instead of removing it, and gives
+ *     the fact "kept_as": that name, or "nothing" when there was no file. DELETE of one that has no
+ *     "file" but "kept" removes what is kept and nothing else.
  *   - On failure the driver removes its own half-made temporary things; the engine calls undo too.
  *
  * Facts are strings under fixed keys: the contract between drivers and what saved state keeps.
@@ -41,6 +44,11 @@
  *	disk    file       "vms/<vm>/root.img"
  *	disk    size       bytes
  *	disk    backend    "copy" or "reflink": the choice is recorded and never changes under a disk
+ *	disk    kept       "kept/<id>.img": its file lies there, of a VM that was deleted and is
+ *	                   wanted again; UPDATE moves it home
+ *	disk vm was        the name of the VM under which its files and process are still found,
+ *	                   after it was renamed; UPDATE of the disk and STOP of the VM end that
+ *	vm      mac_of     the name that its hardware address was made from, if not its own
  *	vm      id         "<instance>-<vm>"; the mark in the VMM's command line
  *	vm      cid        vsock context id
  *	vm      pid start boot_id   identity of the VMM process (drivers/sys/proc.h)
@@ -83,6 +91,8 @@ struct view {
 	const char *unresolved;   /* why it could not say anything; NULL: it could */
 	struct observed observed; /* what observe says */
 	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
+	const char *keep;         /* disk that is not wanted: its file becomes this one; set by the pass */
+	int64_t keep_until_ms;    /* ... and is kept until then */
 };
 
 /* What name works with. Everything in it is decided before. */

@@ -19,8 +19,8 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_exec, &cmd_logs, &cmd_explain,
-	&cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
+	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -41,16 +41,17 @@ const struct opt options[] = {
 	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status drift events why delete image explain recover gc doctor version ",
+		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
+		"version ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
 		"do not ask before deleting or replacing", NULL},
-	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply gc ",
-		"also make changes that throw data away", NULL},
+	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply delete gc ",
+		"also make changes that throw data away; delete: keep nothing", NULL},
 	{"max-delete", 0, OPT_STRING, AT(max_delete), "N|P%", " apply ",
-		"refuse to delete more VMs than this (default: half, if more than 3)", NULL},
+		"delete at most this many VMs, whatever guards say (default: half, or 3)", NULL},
 	{"no-prune", 0, OPT_FLAG, AT(no_prune), NULL, " plan apply ",
 		"leave alone what the spec no longer names", NULL},
 	{"refresh", 0, OPT_FLAG, AT(refresh), NULL, " plan apply ",
@@ -90,7 +91,7 @@ const struct opt options[] = {
 		"name the files that would change and exit 1 if there are any", NULL},
 	{"max-size", 0, OPT_SIZE, AT(max_size), "SIZE", " image ",
 		"prune: keep this much, like 2GiB (default 0)", NULL},
-	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete recover gc ",
+	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete undelete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},

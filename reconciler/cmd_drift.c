@@ -41,8 +41,9 @@ static const char *rule_text(struct arena *a, const struct view *v)
 {
 	const struct drift_rule rule = rule_of(v);
 
-	if (rule.policy != rule.written)
-		return arena_printf(a, "repair (%s ended %s)", drift_name(rule.written), rule.until);
+	if (rule.expired)
+		return arena_printf(a, "%s (%s ended %s)", drift_name(rule.policy),
+			drift_name(rule.written), rule.until);
 	return arena_printf(a, "%s%s%s%s%s", drift_name(rule.policy), rule.until ? " until " : "",
 		rule.until ? rule.until : "", rule.why ? ": " : "", rule.why ? rule.why : "");
 }

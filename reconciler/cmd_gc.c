@@ -1,5 +1,6 @@
 /* cmd_gc.c - remove what carries our mark and is in no record. */
 #include "reconciler/document.h"
+#include "reconciler/past.h"
 #include "reconciler/print.h"
 #include "reconciler/table.h"
 
@@ -76,6 +77,15 @@ static const char *data_text(struct arena *a, const struct pass *p, const struct
 		print_size(a, (uint64_t)st.st_blocks * 512));
 }
 
+/* What is kept of deleted VMs is no orphan; only its time makes it go. */
+static void print_kept(struct cli *c, const struct pass *p)
+{
+	vec_each(t, &p->tombs.all)
+		if (t->state != TOMB_CLOSING)
+			printf("vm/%s  deleted %s, disk kept until %s (undelete)\n", t->name,
+				past_time(&c->arena, t->deleted_ms), past_time(&c->arena, t->until_ms));
+}
+
 static void show_orphans(struct cli *c, const struct pass *p, bool removed)
 {
 	struct table t = {.columns = 3, .cut = 2};
@@ -91,9 +101,12 @@ static void show_orphans(struct cli *c, const struct pass *p, bool removed)
 			"removed", removed));
 	}
 	if (c->output == OUTPUT_JSON)
-		document_set(c, json_pack("{s:O}", "orphans", list));
-	else if (!removed)
+		document_set(c, json_pack("{s:O, s:o}", "orphans", list, "kept",
+			past_kept_json(&c->arena, &p->tombs.all)));
+	else if (!removed) {
 		table_print(&t, 0, stdout);
+		print_kept(c, p);
+	}
 	json_decref(list);
 }
 
@@ -112,26 +125,31 @@ static int check_words(const struct cli *c, const struct pass *p, struct err *e)
 
 static int collect(struct cli *c, struct pass *p, struct err *e)
 {
-	size_t failed;
+	size_t failed, gone = 0, stuck = 0;
 
 	if (pass_look(p, e) < 0 || pass_scan(p, e) < 0)
 		return -1;
 	show_orphans(c, p, false);
+	if (c->yes && check_words(c, p, e) < 0)
+		return -1;
+	if (c->yes && tomb_purge(p, NULL, &gone, &stuck, e) < 0)
+		return -1;
+	if (gone && !c->quiet)
+		fprintf(stderr, "%zu disk%s of deleted VMs removed: the time to undelete is over\n", gone,
+			gone == 1 ? "" : "s");
 	if (!p->orphans.n || !c->yes) {
 		if (!c->quiet && c->output == OUTPUT_TABLE)
 			fprintf(stderr, p->orphans.n
 				? "%zu orphan%s; nothing was done, --yes removes them\n"
 				: "No orphans.\n", p->orphans.n, p->orphans.n == 1 ? "" : "s");
-		return 0;
+		return stuck ? 3 : 0;
 	}
-	if (check_words(c, p, e) < 0)
-		return -1;
 	failed = remove_all(c, p);
 	if (!failed)
 		show_orphans(c, p, true);
 	if (!c->quiet && c->output == OUTPUT_TABLE)
 		fprintf(stderr, "%zu removed, %zu failed.\n", p->orphans.n - failed, failed);
-	return !failed ? 0 : failed < p->orphans.n ? 3 : 1;
+	return !failed && !stuck ? 0 : failed < p->orphans.n ? 3 : 1;
 }
 
 static int run(struct cli *c, struct err *e)
@@ -149,9 +167,10 @@ const struct cmd cmd_gc = {
 	.args = "",
 	.caption = "show or remove what is ours by its mark but in no record",
 	.help = "Lists processes, disks, kernels and images that carry this instance's mark and that no\n"
-		"record names: what a lost database left behind. Does nothing more unless --yes is given. Disks\n"
-		"hold what their VMs wrote: to remove one takes --allow-data-loss as well. Try recover first:\n"
-		"it puts back what it can.\n\n"
+		"record names: what a lost database left behind; and deleted VMs whose disks are kept, with the\n"
+		"end of their time. Does nothing more unless --yes is given: that removes the orphans and what\n"
+		"is kept beyond its time. Disks hold what their VMs wrote: to remove one that is an orphan takes\n"
+		"--allow-data-loss as well. Try recover first: it puts back what it can.\n\n"
 		"  reconcile gc\n"
 		"  reconcile gc --yes --allow-data-loss",
 	.run = run,

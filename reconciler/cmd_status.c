@@ -72,6 +72,15 @@ static void vm_row(struct cli *c, const struct pass *p, struct table *t, const s
 		print_safe(a, s.note)});
 }
 
+/* Deleted VMs that can come back, below those that there are. */
+static void print_kept(struct cli *c, const struct pass *p)
+{
+	vec_each(t, &p->tombs.all)
+		if (t->state == TOMB_KEPT)
+			printf("vm/%s was deleted; its disk is kept until %s, see undelete\n", t->name,
+				past_time(&c->arena, t->until_ms));
+}
+
 static size_t print_vms(struct cli *c, const struct pass *p)
 {
 	static const char *const head[COLUMNS] = {"NAME", "STATE", "READY", "VCPUS", "MEMORY", "CID",
@@ -145,6 +154,8 @@ static void print_all(struct cli *c, const struct pass *p)
 		fprintf(stderr, p->source ? "No VMs of source %s.\n" : "No VMs.\n", p->source);
 	if (c->output == OUTPUT_WIDE || p->source)
 		print_parts(c, p, n);
+	if (!c->args.n)
+		print_kept(c, p);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -235,7 +246,8 @@ static void set_document(struct cli *c, const struct pass *p)
 
 	vec_each(v, &p->views)
 		json_array_append_new(list, view_json(&c->arena, p, v));
-	document_set(c, json_pack("{s:s, s:o}", "instance", p->home.host.instance, "objects", list));
+	document_set(c, json_pack("{s:s, s:o, s:o}", "instance", p->home.host.instance, "objects", list,
+		"kept", past_kept_json(&c->arena, &p->tombs.all)));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

@@ -48,10 +48,10 @@ static void put_commands(struct text *t)
 
 static void put_fields(struct text *t)
 {
-	for (size_t i = 0; i < noun_count; i++) {
-		text_putf(t, "%s%s", i ? " " : "", nouns[i]->key);
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			text_putf(t, " %s", describe_path(t->a, nouns[i], &nouns[i]->fields[k]));
+	for (size_t i = 0; i < noun_table_count; i++) {
+		text_putf(t, "%s%s", i ? " " : "", noun_tables[i]->key);
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			text_putf(t, " %s", describe_path(t->a, noun_tables[i], &noun_tables[i]->fields[k]));
 	}
 }
 

@@ -149,6 +149,9 @@ static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
 	/* What is not declared any more has no place; where it was is text of an earlier pass. */
 	if (!d->view->object && d->view->record)
 		json_object_set_new(j, "was", json_lossy(d->view->record->where));
+	/* A disk that is moved aside, not removed. */
+	if (print_is_kept(d))
+		json_object_set_new(j, "kept_until_ms", json_integer((json_int_t)d->view->keep_until_ms));
 	return j;
 }
 

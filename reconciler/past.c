@@ -123,6 +123,18 @@ json_t *past_json(struct arena *a, const struct event *ev)
 		(json_int_t)ev->uid);
 }
 
+json_t *past_kept_json(struct arena *a, const struct tombstones *all)
+{
+	json_t *list = json_array();
+
+	vec_each(t, all)
+		if (t->state == TOMB_KEPT)
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "object",
+				arena_printf(a, "vm/%s", t->name), "source", t->source, "deleted",
+				past_time(a, t->deleted_ms), "until", past_time(a, t->until_ms)));
+	return list;
+}
+
 /* ---- status --at ---------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct cli *c, const struct event *ev)

@@ -32,5 +32,8 @@ const char *past_time(struct arena *a, int64_t ms);
 /* "0 (root)" */
 const char *past_who(struct arena *a, uint32_t uid);
 
+/* Deleted VMs that can come back, as a list. */
+json_t *past_kept_json(struct arena *a, const struct tombstones *all);
+
 /* status --at: the states of VMs, or of the VMs named, at that time. */
 int past_status(struct cli *c, struct err *e);

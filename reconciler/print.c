@@ -179,7 +179,8 @@ const char *print_action(const struct pass *p, uint32_t view)
 		return stops && starts ? "restart" : starts ? "start" : "stop";
 	}
 	if (d->verdict == VERDICT_RESTART && d->kind == KIND_DISK)
-		return "grow";
+		return kvs_get(&d->view->record->facts, "kept") ? "undelete"
+			: kvs_get(&d->view->record->facts, "was") ? "rename" : "grow";
 	if (d->verdict == VERDICT_CREATE && d->view->record)
 		return "repair";
 	if (d->verdict == VERDICT_LIVE)
@@ -234,6 +235,38 @@ static void add_row(struct arena *a, struct table *t, const char *object, const 
 	table_row(a, t, (const char *[]){object, action, what, place});
 }
 
+bool print_is_kept(const struct delta *d)
+{
+	return d->verdict == VERDICT_DELETE && d->kind == KIND_DISK && d->view->keep;
+}
+
+static const char *kept_text(struct arena *a, const struct delta *d)
+{
+	char until[CLOCK_TEXT_MAX];
+
+	clock_text(d->view->keep_until_ms, until);
+	return arena_printf(a, "disk kept until %s (undelete)", until);
+}
+
+/* What becomes of the data, in a sentence. */
+static const char *loss_text(const struct plan *plan)
+{
+	bool kept = false, lost = false;
+
+	for (size_t i = 0; i < plan->views->n; i++) {
+		const struct delta *d = &plan->deltas[i];
+
+		kept |= print_is_kept(d);
+		lost |= d->kind == KIND_DISK && d->tier != TIER_SAFE && d->verdict != VERDICT_CONFLICT &&
+			!print_is_kept(d);
+	}
+	if (plan->tier == TIER_DATA_LOSS)
+		return "DATA LOSS, see above.";
+	if (lost)
+		return "Root disks marked ! or - go, with what was written to them.";
+	return kept ? "No data loss: undelete brings back what is deleted." : "No data loss.";
+}
+
 static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct table *rows)
 {
 	const struct delta *d = &p->plan.deltas[i];
@@ -243,8 +276,12 @@ static void plan_rows(struct arena *a, const struct pass *p, uint32_t i, struct 
 					    : arena_printf(a, "was %s", d->view->record->where);
 	bool first = true;
 
-	if (!d->reasons.n)
+	if (print_is_kept(d)) {
+		add_row(a, rows, object, action, kept_text(a, d), place);
+		first = false;
+	} else if (!d->reasons.n) {
 		add_row(a, rows, object, action, summary_of(a, p, i), place);
+	}
 	vec_each(r, &d->reasons) {
 		add_row(a, rows, first ? object : "", first ? action : "", reason_text(a, r),
 			r->pos.line ? place_text(a, &r->pos) : first ? place : "");
@@ -319,8 +356,6 @@ static const char *downtime_text(struct arena *a, const struct plan *plan)
 
 void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 {
-	static const char *const losses[] = {"No data loss.",
-		"Root disks marked ! or - go, with what was written to them.", "DATA LOSS, see above."};
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	size_t left = count_left(&p->plan), same = p->views.n - left;
 	bool idle = true;
@@ -342,7 +377,7 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to)
 		return;
 	}
 	fprintf(to, "\n%s.  %s  %s\n", counts_text(&a, &p->plan), downtime_text(&a, &p->plan),
-		losses[p->plan.tier]);
+		loss_text(&p->plan));
 }
 
 void print_expired(const struct cli *c, const struct pass *p)
@@ -352,11 +387,13 @@ void print_expired(const struct cli *c, const struct pass *p)
 	vec_each(v, &p->views) {
 		const struct drift_rule rule = drift_rule_of(v->object, NULL, clock_real_ms());
 
-		if (!v->object || v->object->kind != KIND_VM || rule.policy == rule.written)
+		/* What holds for the whole VM is said once, at the VM. */
+		if (!rule.expired || (v->object->kind != KIND_VM && !rule.part))
 			continue;
-		fprintf(stderr, "%s:%u:%u: %swarning:%s vm/%s: drift.until %s has passed: %s no longer "
-			"holds, drift is repaired\n", print_safe(&a, rule.pos.file), rule.pos.line,
+		fprintf(stderr, "%s:%u:%u: %swarning:%s vm/%s: drift%s%s.until %s has passed: %s no "
+			"longer holds, drift is %s\n", print_safe(&a, rule.pos.file), rule.pos.line,
 			rule.pos.col, c->colored_err ? YELLOW : "", c->colored_err ? PLAIN : "",
-			v->object->name, rule.until, drift_name(rule.written));
+			v->object->name, rule.part ? "." : "", rule.part ? rule.part : "", rule.until,
+			drift_name(rule.written), drift_done(rule.policy));
 	}
 }

@@ -27,6 +27,9 @@ void print_plan(const struct cli *c, const struct pass *p, FILE *to);
 /* What the steps of an object amount to, in one word. */
 const char *print_action(const struct pass *p, uint32_t view);
 
+/* Whether a deleted disk is moved aside, not removed, and undelete can bring it back. */
+bool print_is_kept(const struct delta *d);
+
 /* A warning on stderr for each VM whose drift.until has passed. */
 void print_expired(const struct cli *c, const struct pass *p);
 

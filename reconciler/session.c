@@ -122,11 +122,14 @@ static void count_vms(const struct pass *p, size_t *all, size_t *deleted)
 	}
 }
 
+/* text NULL: no limit is given, *most stays. */
 static int parse_limit(const char *text, size_t all, size_t *most, struct err *e)
 {
 	char *end;
 	unsigned long n;
 
+	if (!text)
+		return 0;
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (errno || text[0] < '0' || text[0] > '9' || (*end && strcmp(end, "%")) ||
@@ -137,6 +140,27 @@ static int parse_limit(const char *text, size_t all, size_t *most, struct err *e
 	return 0;
 }
 
+struct tally {
+	size_t all, deleted, most;
+};
+
+/* Which guard it was, where it stands, and how to go on. */
+static int too_many(const struct cli *c, const struct pass *p, struct tally t, struct err *e)
+{
+	const struct guard *g = &p->guard;
+
+	if (c->max_delete || !g->max_delete) {
+		err_set(e, ERR_GUARD, "%zu of %zu VMs would be deleted, at most %zu may; nothing was done",
+			t.deleted, t.all, t.most);
+	} else {
+		err_set(e, ERR_GUARD, "%zu of %zu VMs would be deleted, guards.max_delete: %s (%s%s) "
+			"allows %zu; nothing was done", t.deleted, t.all, g->max_delete, g->max_place,
+			g->max_recalled ? ", as last applied: dropping the line does not lift it" : "",
+			t.most);
+	}
+	return err_hint(e, "is the spec complete? if it is, give --max-delete %zu", t.deleted);
+}
+
 /* A spec that suddenly names none of them is more often a mistake than a wish. delete has no such
  * limit: there the wish is the command. */
 static int check_max_delete(const struct cli *c, const struct pass *p, struct err *e)
@@ -145,20 +169,18 @@ static int check_max_delete(const struct cli *c, const struct pass *p, struct er
 
 	count_vms(p, &all, &deleted);
 	most = all / 2 > DELETE_FREELY ? all / 2 : DELETE_FREELY;
-	if (c->max_delete && parse_limit(c->max_delete, all, &most, e) < 0)
+	if (parse_limit(c->max_delete ? c->max_delete : p->guard.max_delete, all, &most, e) < 0)
 		return -1;
 	if (deleted <= most || c->cmd != &cmd_apply)
 		return 0;
-	err_set(e, ERR_GUARD, "%zu of %zu VMs would be deleted, at most %zu may; nothing was done",
-		deleted, all, most);
-	return err_hint(e, "is the spec complete? if it is, give --max-delete %zu", deleted);
+	return too_many(c, p, (struct tally){all, deleted, most}, e);
 }
 
 int session_check_flags(const struct cli *c, struct err *e)
 {
 	size_t most;
 
-	return c->max_delete ? parse_limit(c->max_delete, 0, &most, e) : 0;
+	return parse_limit(c->max_delete, 0, &most, e);
 }
 
 int session_confirm(const struct cli *c, const struct pass *p, struct err *e)
@@ -207,13 +229,26 @@ static int run_plan(struct cli *c, struct pass *p, struct err *e)
 	return rc;
 }
 
+/* What is kept of deleted VMs goes when its time is over, whatever else there is to do. */
+static int purge(struct pass *p, struct err *e)
+{
+	size_t gone, failed;
+
+	if (tomb_purge(p, NULL, &gone, &failed, e) < 0)
+		return -1;
+	if (gone)
+		fprintf(stderr, "reconcile: %zu disk%s of deleted VMs removed: the time to undelete is "
+			"over\n", gone, gone == 1 ? "" : "s");
+	return 0;
+}
+
 int session_act(struct cli *c, struct pass *p, struct err *e)
 {
 	bool idle = !p->plan.changes && !p->plan.steps.n && !p->interrupted.n;
 	int code;
 
 	print_expired(c, p);
-	if (pass_note(p, e) < 0)
+	if (pass_note(p, e) < 0 || purge(p, e) < 0)
 		return -1;
 	if (c->output == OUTPUT_TABLE && idle && !p->plan.conflicts && !p->plan.blocked) {
 		print_plan(c, p, stdout);

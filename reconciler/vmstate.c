@@ -94,9 +94,10 @@ static const char *policy_note(struct arena *a, const struct view *v, const char
 	const char *why = rule.why ? arena_printf(a, ": %s", rule.why) : "";
 	const char *sep = note[0] ? "; " : "";
 
-	if (rule.policy != rule.written)
-		return arena_printf(a, "%s%sdrift.until %s has passed, drift is repaired", note, sep,
-			rule.until);
+	if (rule.expired)
+		return arena_printf(a, "%s%sdrift%s%s.until %s has passed, drift is %s", note, sep,
+			rule.part ? "." : "", rule.part ? rule.part : "", rule.until,
+			drift_done(rule.policy));
 	if (rule.policy == DRIFT_HOLD)
 		return arena_printf(a, "%s%sheld%s%s%s", note, sep, rule.until ? " until " : "",
 			rule.until ? rule.until : "", why);
@@ -104,6 +105,12 @@ static const char *policy_note(struct arena *a, const struct view *v, const char
 		return arena_printf(a, "%s%sdrift, left so%s%s%s", note, sep, rule.until ? " until " : "",
 			rule.until ? rule.until : "", why);
 	return note;
+}
+
+/* Its rows are back and nothing has been done since. */
+static bool is_undeleted(const struct record *r)
+{
+	return r->state == RECORD_MAKING && r->reason && !strncmp(r->reason, "undeleted", 9);
 }
 
 static const char *dead_note(const struct view *v)
@@ -142,7 +149,9 @@ void vmstate_find(struct arena *a, const struct view *v, const volatile sig_atom
 		out->state = "dead";
 		out->note = dead_note(v);
 	}
-	if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
+	if (is_undeleted(r))
+		out->note = r->reason;
+	else if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)
 		out->note = arena_printf(a, "%s; an earlier pass did not end, apply again",
 			record_state_name(r->state));
 	out->note = policy_note(a, v, out->state, out->note);

@@ -57,7 +57,7 @@ const char *bind_where(struct arena *a, const struct binding *b)
 {
 	const char *name = b->head->name;
 
-	if (b->is_layer && !strcmp(name, DEFAULTS_NAME))
+	if ((b->is_layer && !strcmp(name, DEFAULTS_NAME)) || b->noun == &noun_guards)
 		return name;
 	return arena_printf(a, "%s %s", b->is_layer ? "profile" : b->noun->singular,
 		utf8_quote(a, name, SHOWN));
@@ -181,12 +181,14 @@ static const struct section {
 		const struct yaml_node *key);
 } sections[] = {
 	{"defaults", bind_defaults},
+	{"guards", bind_guard},
 	{"profiles", bind_profile},
 	{"vars", NULL}, /* at once: nothing in it waits for a variable */
 };
 
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 #define INCLUDE_KEY "include"
+#define MOVED_KEY "moved"
 
 static const struct section *find_section(const char *key)
 {
@@ -286,9 +288,9 @@ static void check_version(struct load *l, struct source *src, const struct yaml_
 
 static void refuse_top(struct load *l, struct source *src, const struct yaml_node *key)
 {
-	const char *names[NAMES_MAX] = {"version", INCLUDE_KEY}, *near;
+	const char *names[NAMES_MAX] = {"version", INCLUDE_KEY, MOVED_KEY}, *near;
 	const char *shown = utf8_quote(l->a, key->text, SHOWN);
-	size_t n = 2;
+	size_t n = 3;
 	struct diag *d;
 
 	l->incomplete = true;
@@ -306,7 +308,7 @@ static void refuse_top(struct load *l, struct source *src, const struct yaml_nod
 		diag_hint(l->a, d, "did you mean \"%s\"?", near);
 	else
 		diag_hint(l->a, d, "known are version, images, kernels, vms, defaults, profiles, "
-			"vars, include and x-...");
+			"vars, include, guards, moved and x-...");
 }
 
 /* Remember one file to read. false: no more of them. */
@@ -362,6 +364,8 @@ static void bind_top(struct load *l, struct source *src, const struct yaml_node 
 		check_map(l, src, key->text, key->child);
 	} else if (!strcmp(key->text, INCLUDE_KEY)) {
 		bind_include(l, src, key->child);
+	} else if (!strcmp(key->text, MOVED_KEY)) {
+		bind_moved(l, src, key->child);
 	} else if (strncmp(key->text, "x-", 2) != 0) {
 		refuse_top(l, src, key);
 	}

@@ -170,5 +170,13 @@ struct warning {
 extern const struct warning warnings[];
 extern const size_t warning_count;
 
+/* One field of guards, and the list under moved. schema/bind_spec.c */
+void bind_guard(struct load *l, struct source *src, const struct noun *noun,
+	const struct yaml_node *key);
+void bind_moved(struct load *l, struct source *src, const struct yaml_node *n);
+
+/* Judge both. */
+void check_about(struct load *l);
+
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

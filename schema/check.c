@@ -435,16 +435,20 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 			WORKLOAD_MAX);
 }
 
-static void check_drift(struct load *l, const struct vm_spec *s)
+static void check_until(struct load *l, const struct vm_spec *s, const char *path, const char *until)
 {
 	struct err err = ERR_INIT;
-	struct diag *d;
 	int64_t ms;
 
-	if (!s->drift_until || moment_parse(s->drift_until, &ms, &err) == 0)
-		return;
-	d = load_error(l, field_pos(&s->head, "drift.until"), "drift.until: %s", err.msg);
-	diag_hint(l->a, d, "%s", err.hint);
+	if (until && moment_parse(until, &ms, &err) < 0 && !is_inherited(&s->head, path))
+		say(l, &s->head, path, &err);
+}
+
+static void check_drift(struct load *l, const struct vm_spec *s)
+{
+	check_until(l, s, "drift.until", s->drift_until);
+	check_until(l, s, "drift.running.until", s->drift_running.until);
+	check_until(l, s, "drift.disk.until", s->drift_disk.until);
 }
 
 static void check_vm(struct load *l, const struct vm_spec *s)
@@ -514,6 +518,7 @@ void check_spec(struct load *l)
 		check_name(l, &(*v)->head, "vm");
 		check_vm(l, *v);
 	}
+	check_about(l);
 	check_disks(l);
 	check_refs(l);
 	check_cids(l);

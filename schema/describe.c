@@ -116,9 +116,11 @@ const char *describe_example_block(struct arena *a, const struct noun *noun, con
 	const char *indent)
 {
 	struct text t = {.a = a};
-	size_t depth = 2;
+	size_t depth = noun == &noun_guards ? 1 : 2;
 
-	text_putf(&t, "%s%s:\n%s  my-%s:\n", indent, noun->key, indent, noun->singular);
+	text_putf(&t, "%s%s:\n", indent, noun->key);
+	if (depth == 2)
+		text_putf(&t, "%s  my-%s:\n", indent, noun->singular);
 	for (const char *p = f->path; *p; depth++) {
 		size_t n = strcspn(p, ".");
 

@@ -28,10 +28,10 @@ static bool is_group(const struct noun *noun, const char *prefix)
 /* Every path that explain knows. */
 static void all_paths(struct arena *a, struct names *out)
 {
-	for (size_t i = 0; i < noun_count; i++) {
-		*vec_push(a, &out->v) = nouns[i]->key;
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			*vec_push(a, &out->v) = describe_path(a, nouns[i], &nouns[i]->fields[k]);
+	for (size_t i = 0; i < noun_table_count; i++) {
+		*vec_push(a, &out->v) = noun_tables[i]->key;
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			*vec_push(a, &out->v) = describe_path(a, noun_tables[i], &noun_tables[i]->fields[k]);
 	}
 }
 
@@ -92,12 +92,12 @@ static bool find_bare(const char *path, struct explain_topic *out)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < noun_count; i++) {
-		const struct field *f = field_find(nouns[i], path);
+	for (size_t i = 0; i < noun_table_count; i++) {
+		const struct field *f = field_find(noun_tables[i], path);
 
 		if (!f)
 			continue;
-		*out = (struct explain_topic){nouns[i], f, ""};
+		*out = (struct explain_topic){noun_tables[i], f, ""};
 		found++;
 	}
 	return found == 1;
@@ -107,9 +107,9 @@ static const struct noun *noun_named(struct arena *a, const char *path, size_t n
 {
 	const char *word = arena_dupn(a, path, n);
 
-	for (size_t i = 0; i < noun_count; i++)
-		if (!strcmp(nouns[i]->key, word) || !strcmp(nouns[i]->singular, word))
-			return nouns[i];
+	for (size_t i = 0; i < noun_table_count; i++)
+		if (!strcmp(noun_tables[i]->key, word) || !strcmp(noun_tables[i]->singular, word))
+			return noun_tables[i];
 	for (size_t i = 0; i < later_count; i++)
 		if (!strcmp(later_nouns[i]->key, word) || !strcmp(later_nouns[i]->singular, word))
 			return later_nouns[i];
@@ -197,7 +197,8 @@ static void put_noun(struct text *t, const struct noun *noun, const char *prefix
 	if (*prefix)
 		text_putf(t, "%s.%.*s\n\n", noun->key, (int)strlen(prefix) - 1, prefix);
 	else
-		text_putf(t, "%s\n  from a name to %s\n\n", noun->key, noun->help);
+		text_putf(t, noun == &noun_guards ? "%s\n  %s\n\n" : "%s\n  from a name to %s\n\n",
+			noun->key, noun->help);
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *f = &noun->fields[i];
 
@@ -249,9 +250,9 @@ const char *explain_text(struct arena *a, const struct explain_topic *topic)
 		put_later(&t, later_find(topic->noun->key), topic->prefix);
 	} else {
 		text_put(&t, "version\n  version of the language, always 1 (required)\n\n");
-		for (size_t i = 0; i < noun_count; i++) {
-			put_noun(&t, nouns[i], "");
-			put_later(&t, later_find(nouns[i]->key), "");
+		for (size_t i = 0; i < noun_table_count; i++) {
+			put_noun(&t, noun_tables[i], "");
+			put_later(&t, later_find(noun_tables[i]->key), "");
 			text_put(&t, "\n");
 		}
 		put_later_nouns(&t);
@@ -300,9 +301,9 @@ json_t *explain_json(struct arena *a, const struct explain_topic *topic)
 	if (topic->field)
 		return field_json(a, topic->noun, topic->field);
 	list = json_array();
-	for (size_t i = 0; i < noun_count; i++)
-		if (!topic->noun || topic->noun == nouns[i])
-			add_fields(a, list, nouns[i], topic->prefix);
+	for (size_t i = 0; i < noun_table_count; i++)
+		if (!topic->noun || topic->noun == noun_tables[i])
+			add_fields(a, list, noun_tables[i], topic->prefix);
 	for (size_t i = 0; i < later_count; i++)
 		if (!topic->noun || !strcmp(topic->noun->key, later_nouns[i]->key))
 			add_fields(a, list, later_nouns[i], topic->prefix);

@@ -67,6 +67,13 @@ extern const size_t noun_count;
 /* The tables; one per file. */
 extern const struct noun noun_image, noun_kernel, noun_vm;
 
+/* A map of fields at the top, of the spec as a whole: not among the nouns, since it has no names. */
+extern const struct noun noun_guards;
+
+/* Every table of fields: the nouns, then guards. For whoever explains or documents. */
+extern const struct noun *const noun_tables[];
+extern const size_t noun_table_count;
+
 /* Noun with that key, or NULL. */
 const struct noun *noun_find(const char *key);
 

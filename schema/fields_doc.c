@@ -36,7 +36,8 @@ static const char intro[] =
 	"\n"
 	"A spec is a YAML document with `version: 1` and the maps below, each from a name to its\n"
 	"fields. Names are 1 to 63 of `a-z`, `0-9` and `-`. Keys at the top and fields that begin with\n"
-	"`x-` are ignored. `vars`, `include`, `defaults` and `profiles` are in `spec.md`. Anything else\n"
+	"`x-` are ignored. `vars`, `include`, `defaults` and `profiles` are in `spec.md`, `moved` in\n"
+	"`guards.md`. Anything else\n"
 	"that is not listed here is refused.\n"
 	"\n"
 	"A value means what its field says: `no`, `22:22` or `0x10` is text where text is expected.\n"
@@ -190,10 +191,11 @@ const char *fields_doc(struct arena *a)
 	struct out o = {.a = a};
 
 	put(&o, intro);
-	for (size_t i = 0; i < noun_count; i++) {
-		const struct noun *noun = nouns[i];
+	for (size_t i = 0; i < noun_table_count; i++) {
+		const struct noun *noun = noun_tables[i];
 
-		put(&o, arena_printf(a, "\n## %s\n\nEach one is %s.\n\n", noun->key, noun->help));
+		put(&o, arena_printf(a, "\n## %s\n\n%s %s.\n\n", noun->key,
+			noun == &noun_guards ? "A single map:" : "Each one is", noun->help));
 		put(&o, "| field | meaning | value | bounds | when absent | change |\n");
 		put(&o, "|---|---|---|---|---|---|\n");
 		for (size_t k = 0; k < noun->n_fields; k++)

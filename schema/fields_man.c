@@ -140,12 +140,13 @@ const char *fields_man(struct arena *a)
 	struct text t = {.a = a};
 
 	text_put(&t, head);
-	for (size_t i = 0; i < noun_count; i++) {
-		text_putf(&t, ".SH %s\nEach one is ", nouns[i]->key);
-		man_put(&t, nouns[i]->help);
+	for (size_t i = 0; i < noun_table_count; i++) {
+		text_putf(&t, ".SH %s\n%s ", noun_tables[i]->key,
+			noun_tables[i] == &noun_guards ? "A single map:" : "Each one is");
+		man_put(&t, noun_tables[i]->help);
 		text_put(&t, ".\n");
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			put_field(&t, &nouns[i]->fields[k]);
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			put_field(&t, &noun_tables[i]->fields[k]);
 	}
 	put_later(&t);
 	text_put(&t, tail);

@@ -18,6 +18,7 @@ static const char *const backends[] = {"auto", "copy", "reflink", NULL};
 static const char *const networks[] = {"none", "user", NULL};
 static const char *const inits[] = {"auto", "builtin", "image", NULL};
 static const char *const drifts[] = {"repair", "report", "ignore", "hold", NULL};
+static const char *const own_drifts[] = {"inherit", "repair", "report", "ignore", "hold", NULL};
 static const char *const restarts[] = {"never", "on_failure", "always", NULL};
 
 static const struct field fields[] = {
@@ -131,6 +132,30 @@ static const struct field fields[] = {
 		.offset = offsetof(struct vm_spec, drift_why), .min = 1, .max = 400,
 		.absent = "no reason is given",
 		.help = "why the policy is not repair, shown with it"},
+	{.path = "drift.running.policy", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_running.policy), .choices = own_drifts,
+		.dflt = "inherit", .shorthand = "drift.running", .absent = "drift.policy holds for it too",
+		.help = "what to do when the VM does not run, or runs, against the spec, instead of drift.policy"},
+	{.path = "drift.running.until", .example = "2030-12-01", .type = FIELD_STRING, .feeds = KIND_VM,
+		.change = CHANGE_NONE, .offset = offsetof(struct vm_spec, drift_running.until), .min = 1,
+		.max = 40, .absent = "this policy holds until the spec says otherwise",
+		.help = "a date or RFC 3339 time (UTC) from which on drift.policy holds for it again"},
+	{.path = "drift.running.why", .example = "hot fix in place, ticket 311", .type = FIELD_STRING,
+		.feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_running.why), .min = 1, .max = 400,
+		.absent = "no reason is given", .help = "why, shown with it"},
+	{.path = "drift.disk.policy", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_disk.policy), .choices = own_drifts,
+		.dflt = "inherit", .shorthand = "drift.disk", .absent = "drift.policy holds for it too",
+		.help = "what to do when its disk is gone or damaged, instead of drift.policy"},
+	{.path = "drift.disk.until", .example = "2030-12-01", .type = FIELD_STRING, .feeds = KIND_VM,
+		.change = CHANGE_NONE, .offset = offsetof(struct vm_spec, drift_disk.until), .min = 1,
+		.max = 40, .absent = "this policy holds until the spec says otherwise",
+		.help = "a date or RFC 3339 time (UTC) from which on drift.policy holds for it again"},
+	{.path = "drift.disk.why", .example = "hot fix in place, ticket 311", .type = FIELD_STRING,
+		.feeds = KIND_VM, .change = CHANGE_NONE,
+		.offset = offsetof(struct vm_spec, drift_disk.why), .min = 1, .max = 400,
+		.absent = "no reason is given", .help = "why, shown with it"},
 };
 
 const struct noun noun_vm = {
@@ -145,3 +170,6 @@ const struct noun noun_vm = {
 
 const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_vm};
 const size_t noun_count = sizeof(nouns) / sizeof(nouns[0]);
+
+const struct noun *const noun_tables[] = {&noun_image, &noun_kernel, &noun_vm, &noun_guards};
+const size_t noun_table_count = sizeof(noun_tables) / sizeof(noun_tables[0]);

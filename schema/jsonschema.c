@@ -67,6 +67,7 @@ static json_t *defs(void)
 	json_object_set_new(j, "line", text_schema("^" WELL_MARKED "[^" CONTROL "]*$"));
 	json_object_set_new(j, "path", text_schema("^(?!~/)" WELL_MARKED "[^" CONTROL "]*$"));
 	json_object_set_new(j, "name", text_schema(NAME_PATTERN));
+	json_object_set_new(j, "vm", pattern_schema("^vm/[^/" CONTROL "][^" CONTROL "]*$"));
 	json_object_set_new(j, "digest", pattern_schema("^sha256:[0-9a-f]{64}$"));
 	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
 	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
@@ -347,6 +348,15 @@ static json_t *defaults_schema(struct arena *a)
 		"properties", noun_vm.singular, layer_schema(a, &noun_vm));
 }
 
+/* A list of VMs that have another name now. */
+static json_t *moved_schema(void)
+{
+	return json_pack("{s:s, s:s, s:{s:s, s:b, s:[s, s], s:{s:{}}, s:{s:o, s:o}}}", "type", "array",
+		"description", "VMs that have another name now, from the old one to the new one.",
+		"items", "type", "object", "additionalProperties", 0, "required", "from", "to",
+		"patternProperties", "^x-", "properties", "from", ref("vm"), "to", ref("vm"));
+}
+
 json_t *jsonschema(struct arena *a)
 {
 	json_t *properties = json_object();
@@ -364,6 +374,8 @@ json_t *jsonschema(struct arena *a)
 		"string", "number", "boolean", "null"));
 	json_object_set_new(properties, "include", json_pack("{s:[{s:s, s:o}, o]}", "anyOf", "type",
 		"array", "items", ref("path"), ref("path")));
+	json_object_set_new(properties, "guards", fields_schema(a, &noun_guards, ""));
+	json_object_set_new(properties, "moved", moved_schema());
 	json_object_set_new(properties, "defaults", defaults_schema(a));
 	json_object_set_new(properties, "profiles", json_pack("{s:s, s:o, s:o}", "type", "object",
 		"propertyNames", ref("name"), "additionalProperties",

@@ -83,6 +83,12 @@ enum init { INIT_AUTO, INIT_BUILTIN, INIT_IMAGE };
 enum restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum drift { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_IGNORE, DRIFT_HOLD };
 
+/* The drift policy of a part: 0 inherits that of the VM, else enum drift + 1. */
+struct own_drift {
+	uint32_t policy;
+	const char *until, *why;
+};
+
 struct vm_spec {
 	struct spec_head head;
 	const char *image, *kernel; /* names in images and kernels */
@@ -110,9 +116,25 @@ struct vm_spec {
 	uint32_t drift;             /* enum drift: what to do when it is not as it was made */
 	const char *drift_until;    /* a moment (schema/moment.h) that ends the policy, or NULL */
 	const char *drift_why;      /* for people, or NULL */
+	struct own_drift drift_running, drift_disk; /* of one part of it, over the above */
+};
+
+/* What a spec says about itself. */
+struct guards_spec {
+	struct spec_head head;
+	const char *max_delete; /* "5" or "20%", or NULL */
+	uint64_t undelete_ms;   /* how long the disk of a deleted VM is kept; 0: not at all */
+};
+
+/* A VM that has another name now. */
+struct moved_spec {
+	const char *from, *to;  /* names of VMs */
+	struct pos from_pos, to_pos;
 };
 
 struct spec {
+	struct guards_spec *guards; /* NULL: none */
+	VEC(struct moved_spec *) moved;
 	VEC(struct image_spec *) images;
 	VEC(struct kernel_spec *) kernels;
 	VEC(struct vm_spec *) vms;

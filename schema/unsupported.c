@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const char *const top[] = {"guards", "moved", "networks", "volumes", NULL};
+static const char *const top[] = {"networks", "volumes", NULL};
 static const char *const image[] = {"auth_file", "labels", NULL};
 static const char *const kernel[] = {"initrd", "labels", "oci", NULL};
 static const char *const vm[] = {NULL};

@@ -4,12 +4,16 @@
  *	STATE_DIR/vms/NAME/root.id        the id of the disk beside it, written first
  *	STATE_DIR/vms/NAME/.root.img.tmp  a copy that is not complete yet
  *
+ * place.c knows the other places where a disk may lie: kept after its VM was deleted, or still under
+ * the name that its VM had before it was renamed.
+ *
  * A disk may hold data that exists nowhere else, so the rule is: what is named root.img is never
  * written over. It appears by rename when it is complete; when one is there already, root.id says
  * whether this very step made it, and any other one is a conflict for people to settle.
  */
 #include "drivers/driver.h"
 
+#include "drivers/disk/place.h"
 #include "drivers/rundir.h"
 #include "drivers/sys/beneath.h"
 #include "drivers/sys/copy.h"
@@ -25,9 +29,9 @@
 
 extern const struct driver driver_disk;
 
-#define IMG "root.img"
-#define TMP ".root.img.tmp"
-#define ID "root.id"
+#define IMG DISK_IMG
+#define TMP DISK_TMP
+#define ID DISK_ID
 #define ID_MAX 256
 
 /* ---- names ------------------------------------------------------------------------------ */
@@ -98,13 +102,28 @@ static const char *view_name(const struct view *v)
 	return v->object ? v->object->name : v->record->name;
 }
 
+/* At home, else where a rename or an undelete left it: 0 with the size, 1, -1 as stat_disk. */
+static int find_disk(struct host *h, const struct view *v, struct stat *st)
+{
+	const struct kvs *facts = v->record ? &v->record->facts : NULL;
+	const char *was = facts ? kvs_get(facts, "was") : NULL;
+	const char *kept = facts ? kvs_get(facts, "kept") : NULL;
+	int r = stat_disk(h, view_name(v), st);
+
+	if (r > 0 && was)
+		r = stat_disk(h, was, st);
+	if (r > 0 && kept && place_has_kept(h, kept) && fstatat(h->state_fd, kept, st, AT_SYMLINK_NOFOLLOW) == 0)
+		r = 0;
+	return r;
+}
+
 static void judge(struct host *h, struct view *v)
 {
 	const char *name = view_name(v);
 	struct observed *o = &v->observed;
 	uint64_t size = v->record ? kvs_u64(&v->record->facts, "size", 0) : 0;
 	struct stat st;
-	int r = stat_disk(h, name, &st);
+	int r = find_disk(h, v, &st);
 
 	*o = (struct observed){.seen = SEEN_SAME};
 	if (r < 0) {
@@ -164,7 +183,8 @@ static int scan(struct host *h, struct orphans *out, struct err *e)
 	_cleanup_(close_dir) DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, errno, "cannot read folder vms");
+		return errno == ENOENT ? place_scan(h, out, e)
+				       : err_sys(e, errno, "cannot read folder vms");
 	if (!d) {
 		err_sys(e, errno, "cannot read folder vms");
 		close(fd);
@@ -173,7 +193,7 @@ static int scan(struct host *h, struct orphans *out, struct err *e)
 	for (struct dirent *entry; (entry = readdir(d));)
 		if (entry->d_name[0] != '.')
 			scan_one(h, fd, entry->d_name, out);
-	return 0;
+	return place_scan(h, out, e);
 }
 
 /* ---- make ------------------------------------------------------------------------------- */
@@ -338,6 +358,20 @@ static int apply_create(struct make *m, struct kvs *facts, struct err *e)
 	return 0;
 }
 
+/* ---- update ----------------------------------------------------------------------------- */
+
+/* Home first, when it lies elsewhere; then it may grow. */
+static int apply_update(struct make *m, struct kvs *facts, struct err *e)
+{
+	const struct kvs *args = &m->step->args;
+	const char *was = kvs_get(args, "was"), *kept = kvs_get(args, "kept");
+
+	if ((was || kept) && place_home(m->h, m->step->name, was, kept, kvs_get(args, "id"), e) < 0)
+		return -1;
+	kvs_setf(m->h->arena, facts, "file", "vms/%s/" IMG, m->step->name);
+	return apply_grow(m, e);
+}
+
 /* ---- remove ----------------------------------------------------------------------------- */
 
 static int remove_files(struct host *h, const char *name, struct err *e)
@@ -353,6 +387,30 @@ static int remove_files(struct host *h, const char *name, struct err *e)
 			return err_sys(e, errno, "cannot remove %s", files[i]);
 	rundir_prune(h->state_fd, name);
 	return 0;
+}
+
+/* What is kept stays or goes as the args say; then nothing is left in vms/NAME and vms/WAS. */
+static int apply_delete(struct make *m, struct kvs *facts, struct err *e)
+{
+	const struct kvs *args = &m->step->args;
+	const char *was = kvs_get(args, "was"), *kept = kvs_get(args, "kept");
+	const char *keep = kvs_get(args, "keep");
+	int rc;
+
+	if (keep) {
+		rc = place_keep(m->h, m->step->name, was, kept, keep, e);
+		if (rc < 0)
+			return -1;
+		kvs_set(m->h->arena, facts, "kept_as", rc ? "nothing" : keep);
+	} else if (kept && place_drop(m->h, kept, e) < 0) {
+		return -1;
+	}
+	/* No more is named: a disk of that name is another one. */
+	if (kept && !keep && !kvs_get(args, "file"))
+		return 0;
+	if (was && remove_files(m->h, was, e) < 0)
+		return -1;
+	return remove_files(m->h, m->step->name, e);
 }
 
 /* Only what this step made. A disk that has another id was there before. */
@@ -381,9 +439,9 @@ static int do_step(struct make *m, struct kvs *facts, struct err *e)
 	case STEP_CREATE:
 		return apply_create(m, facts, e);
 	case STEP_UPDATE:
-		return apply_grow(m, e);
+		return apply_update(m, facts, e);
 	case STEP_DELETE:
-		return remove_files(m->h, m->step->name, e);
+		return apply_delete(m, facts, e);
 	default:
 		return err_set(e, ERR_FAILED, "a disk has no step \"%s\"",
 			step_op_name(m->step->op));

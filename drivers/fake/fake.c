@@ -138,20 +138,93 @@ static void start(const struct step *s, bool half)
 	snprintf(t->shape, sizeof(t->shape), "%s", shape ? shape : "");
 }
 
+/* The thing of a step, also where a rename has left it. */
+static struct fake_thing *find_for(const struct step *s)
+{
+	const char *was = kvs_get(&s->args, "was");
+	struct fake_thing *t = fake_find(world, s->kind, s->name);
+
+	return t || !was ? t : fake_find(world, s->kind, was);
+}
+
+static void take_name(struct fake_thing *t, const char *name)
+{
+	snprintf(t->name, sizeof(t->name), "%s", name);
+}
+
 static void stop(const struct step *s, bool half)
 {
-	struct fake_thing *t = fake_find(world, KIND_VM, s->name);
+	struct fake_thing *t = s->kind == KIND_VM ? find_for(s) : NULL;
 
-	if (t && s->kind == KIND_VM && !half)
-		t->running = false;
+	if (!t || half)
+		return;
+	t->running = false;
+	take_name(t, s->name);
+}
+
+/* ---- disks that are kept ---------------------------------------------------------------------- */
+
+static struct fake_kept *kept_find(const char *file)
+{
+	for (size_t i = 0; file && i < FAKE_KEPT; i++)
+		if (world->kept[i].thing.exists && !strcmp(world->kept[i].file, file))
+			return &world->kept[i];
+	return NULL;
+}
+
+/* One rename: half of it is none of it. */
+static void keep(struct fake_thing *t, const char *file, bool half)
+{
+	struct fake_kept *k = world->kept;
+
+	if (half)
+		return;
+	if (kept_find(file))
+		fake_violate(world, "%s is kept twice", file);
+	while (k < world->kept + FAKE_KEPT && k->thing.exists)
+		k++;
+	if (k == world->kept + FAKE_KEPT)
+		abort();
+	k->thing = *t;
+	snprintf(k->file, sizeof(k->file), "%s", file);
+	t->exists = false;
+}
+
+static void bring_home(const struct step *s)
+{
+	struct fake_kept *k = kept_find(kvs_get(&s->args, "kept"));
+	struct fake_thing *t = find_for(s);
+
+	if (t) {
+		take_name(t, s->name);
+	} else if (k) {
+		*fake_add(world, KIND_DISK, s->name) = k->thing;
+		snprintf(fake_find(world, KIND_DISK, k->thing.name)->name, sizeof(k->thing.name), "%s",
+			s->name);
+		k->thing.exists = false;
+	}
+}
+
+static void drop_kept(const struct step *s, bool half)
+{
+	struct fake_kept *k = kvs_get(&s->args, "keep") ? NULL : kept_find(kvs_get(&s->args, "kept"));
+
+	if (k && !half)
+		k->thing.exists = false;
 }
 
 static void take_away(const struct step *s, bool half)
 {
-	struct fake_thing *t = fake_find(world, s->kind, s->name);
-	const char *id = kvs_get(&s->args, "id");
+	struct fake_thing *t = find_for(s);
+	const char *id = kvs_get(&s->args, "id"), *to = kvs_get(&s->args, "keep");
 	const char *shared = kvs_get(&s->args, "shared");
 
+	if (!t && to && kept_find(kvs_get(&s->args, "kept")) && !half)
+		snprintf(kept_find(kvs_get(&s->args, "kept"))->file, sizeof(world->kept[0].file), "%s", to);
+	if (kvs_get(&s->args, "kept"))
+		drop_kept(s, half);
+	if (kvs_get(&s->args, "kept") && !to && !kvs_get(&s->args, "file"))
+		return;
 	if (!t || (shared && !strcmp(shared, "1")))
 		return;
 	if (t->foreign) {
@@ -162,16 +235,23 @@ static void take_away(const struct step *s, bool half)
 		return; /* pruning what was there before: that name is a new thing by now */
 	if ((s->kind == KIND_DISK || s->kind == KIND_VM) && any_running(s->name))
 		fake_violate(world, "%s/%s removed under a running VM", kind_name(s->kind), s->name);
+	if (to && !t->half) {
+		keep(t, to, half);
+		return;
+	}
 	t->half = true;
 	t->exists = half;
 }
 
 static void grow(const struct step *s, bool half)
 {
-	struct fake_thing *t = fake_find(world, KIND_DISK, s->name);
+	struct fake_thing *t;
 
 	if (any_running(s->name))
 		fake_violate(world, "disk/%s changed under a running VM", s->name);
+	if (!half)
+		bring_home(s);
+	t = fake_find(world, KIND_DISK, s->name);
 	if (t && !half)
 		t->size = kvs_u64(&s->args, "size", 0);
 }
@@ -258,6 +338,8 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	struct observed *o = &v->observed;
 
 	o->running = t && t->running;
+	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid")))
+		kvs_setf(h->arena, &o->facts, "pid", "%u", 1000 + t->starts);
 	if (o->running && !v->record)
 		kvs_setf(h->arena, &o->facts, "cid", "%llu", (unsigned long long)t->cid);
 	if (!vm) {
@@ -286,13 +368,24 @@ static bool is_other_content(const struct view *v, enum kind kind, const struct 
 	return t->altered || (kind <= KIND_KERNEL && id && strcmp(t->id, id) != 0);
 }
 
+/* By its name, by the one that it had, or where it is kept. */
+static const struct fake_thing *find_thing(enum kind kind, const struct view *v)
+{
+	const struct fake_thing *t = fake_find(world, kind, v->object ? v->object->name : v->record->name);
+	const char *was = v->record ? kvs_get(&v->record->facts, "was") : NULL;
+	const struct fake_kept *k = v->record ? kept_find(kvs_get(&v->record->facts, "kept")) : NULL;
+
+	if (!t && was)
+		t = fake_find(world, kind, was);
+	return !t && k ? &k->thing : t;
+}
+
 static int fake_observe(struct host *h, struct view *views, size_t n, struct err *e)
 {
 	(void)e;
 	for (struct view *v = views; v < views + n; v++) {
 		enum kind kind = v->object ? v->object->kind : v->record->kind;
-		const struct fake_thing *t = fake_find(world, kind,
-			v->object ? v->object->name : v->record->name);
+		const struct fake_thing *t = find_thing(kind, v);
 
 		v->observed = (struct observed){.seen = t ? SEEN_SAME : SEEN_ABSENT};
 		if (t && t->foreign)
@@ -324,6 +417,7 @@ static int fake_name_step(const struct naming *in, struct kvs *args, struct err 
 	if (o->kind == KIND_DISK) {
 		dep = in->dep(in, KIND_IMAGE, vm->image);
 		kvs_setf(a, args, "id", "disk-%s-%u", o->name, in->generation);
+		kvs_setf(a, args, "file", "vms/%s", o->name);
 		kvs_setf(a, args, "size", "%llu", (unsigned long long)vm->disk_size);
 		kvs_set(a, args, "base", dep ? kvs_get(dep, "id") : "?");
 	}
@@ -350,6 +444,11 @@ static int fake_apply(struct host *h, const struct step *s, struct kvs *facts, s
 		return err_set(e, ERR_GUEST, "vm/%s is not running", s->name);
 	if (s->op == STEP_WAIT && world->slow_guest)
 		return err_set(e, ERR_TIMEOUT, "vm/%s is not ready", s->name);
+	if (s->op == STEP_CREATE && s->kind == KIND_DISK)
+		kvs_set(h->arena, facts, "backend", "copy");
+	if (s->op == STEP_DELETE && kvs_get(&s->args, "keep"))
+		kvs_set(h->arena, facts, "kept_as", kept_find(kvs_get(&s->args, "keep"))
+			? kvs_get(&s->args, "keep") : "nothing");
 	if (s->op == STEP_START)
 		kvs_setf(h->arena, facts, "pid", "%u", 1000 + t->starts);
 	return 0;

@@ -10,6 +10,7 @@
 #include "drivers/driver.h"
 
 #define FAKE_THINGS 320 /* of each kind */
+#define FAKE_KEPT 600 /* disks that are kept */
 #define FAKE_SCRIPT 4
 
 enum fake_mode {
@@ -33,7 +34,14 @@ struct fake_thing {
 	uint32_t birth;          /* a new number each time a disk is made from its image */
 };
 
+/* A disk of a deleted VM. */
+struct fake_kept {
+	char file[96];
+	struct fake_thing thing;
+};
+
 struct fake_world {
+	struct fake_kept kept[FAKE_KEPT];
 	struct fake_thing things[KIND_N][FAKE_THINGS];
 	uint32_t calls;          /* apply and undo calls so far */
 	struct {

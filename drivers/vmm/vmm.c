@@ -39,7 +39,11 @@ static int name_step(const struct naming *in, struct kvs *args, struct err *e)
 	const struct vm_spec *vm = (const struct vm_spec *)in->object->spec;
 	const char *name = in->object->name;
 	struct arena *a = in->host->arena;
+	const char *mac_of = in->record ? kvs_get(&in->record->facts, "mac_of") : NULL;
 
+	if (!mac_of && in->record) /* renamed: its guest knows it by the address that it has */
+		mac_of = kvs_get(&in->record->facts, "was");
+	kvs_set(a, args, "mac_of", mac_of);
 	kvs_setf(a, args, "id", "%s-%s", in->host->instance, name);
 	kvs_set(a, args, "run", rundir_path(a, in->host, name));
 	if (in->cid)

@@ -13,9 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The name that its process and folders have: of a VM that was renamed, the old one. */
 static const char *view_name(const struct view *v)
 {
-	return v->object ? v->object->name : v->record->name;
+	const char *was = v->record ? kvs_get(&v->record->facts, "was") : NULL;
+
+	return was ? was : v->object ? v->object->name : v->record->name;
 }
 
 static const struct vm_spec *view_spec(const struct view *v)

@@ -86,7 +86,7 @@ static int describe(struct start *s, struct err *e)
 {
 	struct qemu_config *q = &s->qemu;
 	struct arena *a = s->h->arena;
-	const char *name = s->step->name;
+	const char *name = s->step->name, *from = kvs_get(&s->step->args, "mac_of");
 
 	*q = (struct qemu_config){
 		.mark = qemu_mark(a, s->h->instance, name),
@@ -99,7 +99,7 @@ static int describe(struct start *s, struct err *e)
 	if (s->vm->network == NETWORK_USER) {
 		char *mac = arena_alloc(a, MAC_TEXT_MAX);
 
-		mac_of(s->h->instance, name, mac);
+		mac_of(s->h->instance, from ? from : name, mac);
 		q->mac = s->mac = mac;
 	}
 	if (vmm_find_qemu(&q->qemu, e) < 0 || arg_path(s, "kernel", &q->kernel, e) < 0 ||

@@ -123,27 +123,48 @@ static void remove_sockets(int run_fd)
 	}
 }
 
+/* Logs and sockets of a VM that was renamed go with it. Its run folder is all that is lost when this
+ * fails half-way, and a run folder is never the only place of anything. */
+static int move_run_folder(struct host *h, const char *was, const char *name, struct err *e)
+{
+	_cleanup_fd_ int from = -1, to = -1;
+
+	if (rundir_open(h->run_fd, was, &from, e) < 0 || rundir_open(h->run_fd, name, &to, e) < 0)
+		return -1;
+	if (from < 0)
+		return 0;
+	if (to >= 0) /* its own already: what is left under the old name is out of date */
+		return tree_remove(h->run_fd, arena_printf(h->arena, "vms/%s", was), e);
+	if (renameat(h->run_fd, arena_printf(h->arena, "vms/%s", was), h->run_fd,
+		    arena_printf(h->arena, "vms/%s", name)) < 0)
+		return err_sys(e, errno, "cannot rename the run folder of VM %s", was);
+	return 0;
+}
+
 int vmm_stop(struct host *h, const struct step *step, struct kvs *facts, struct err *e)
 {
+	const char *was = kvs_get(&step->args, "was"), *name = was ? was : step->name;
 	_cleanup_fd_ int run_fd = -1;
 	struct stop s = {.h = h, .limit_ms = rundir_stop_ms(step)};
 	struct kvs note = {0};
 	int r;
 
-	if (rundir_open(h->run_fd, step->name, &run_fd, e) < 0)
+	if (rundir_open(h->run_fd, name, &run_fd, e) < 0)
 		return -1;
 	s.run_fd = run_fd;
 	if (run_fd >= 0)
 		rundir_note_read(h->arena, run_fd, &note);
 	s.nonce = kvs_get(&note, "nonce");
 	/* More than one only after a mishap; each is ours, and none may stay. */
-	while (!(r = vmm_find(h, step->name, &step->args, &s.id, e)))
+	while (!(r = vmm_find(h, name, &step->args, &s.id, e)))
 		if (stop_process(&s, e) < 0)
-			return err_wrap(e, "cannot stop VM %s", step->name);
+			return err_wrap(e, "cannot stop VM %s", name);
 	if (r < 0)
 		return -1;
 	if (run_fd >= 0)
 		remove_sockets(run_fd);
+	if (was && move_run_folder(h, was, step->name, e) < 0)
+		return -1;
 	if (facts) {
 		kvs_set(h->arena, facts, "pid", "0");
 		kvs_set(h->arena, facts, "exit", "stopped");

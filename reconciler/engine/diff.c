@@ -149,6 +149,21 @@ static void compare_inputs(struct arena *a, const struct view *v, struct delta *
 	}
 }
 
+/* Its files, or its process, are still where they were. */
+static void compare_place(struct arena *a, const struct view *v, struct delta *c)
+{
+	const char *was = kvs_get(&v->record->facts, "was");
+	struct reason *r;
+
+	if (!was && !kvs_get(&v->record->facts, "kept"))
+		return;
+	r = add_reason(a, c, CHANGE_RESTART);
+	r->text = was ? arena_printf(a, "renamed from %s/%s: its data and identity stay",
+				kind_name(v->record->kind), was)
+		      : "kept since it was deleted: comes back with its data";
+	r->pos = v->object->spec->pos;
+}
+
 /* ---- verdict ------------------------------------------------------------------------------ */
 
 static enum verdict by_cost(enum change cost)
@@ -287,6 +302,7 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 		compare_fields(a, v, out);
 		compare_content(a, v, out);
 		compare_inputs(a, v, out, id_of, arg);
+		compare_place(a, v, out);
 		rec = out->reasons.n ? REC_DIFFERENT : REC_SAME;
 	} else if (v->record) {
 		rec = REC_SAME;

@@ -13,6 +13,13 @@ const char *drift_name(enum drift policy)
 	return names[policy];
 }
 
+const char *drift_done(enum drift policy)
+{
+	static const char *const done[] = {"repaired", "reported and left so", "ignored", "held"};
+
+	return done[policy];
+}
+
 enum drift drift_parse(const char *name)
 {
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
@@ -28,26 +35,76 @@ static bool has_passed(const char *until, int64_t now_ms)
 	return until && moment_parse(until, &end, NULL) == 0 && end <= now_ms;
 }
 
+/* The part of a VM that an object is: its fields are drift.PART.policy, .until and .why. */
+static const char *const parts[KIND_N] = {[KIND_DISK] = "disk", [KIND_VM] = "running"};
+
+static struct drift_rule whole_rule(const struct vm_spec *spec, const struct record *vm)
+{
+	if (spec)
+		return (struct drift_rule){
+			.written = (enum drift)spec->drift,
+			.until = spec->drift_until,
+			.why = spec->drift_why,
+			.pos = field_pos(&spec->head, "drift.policy"),
+		};
+	return (struct drift_rule){
+		.written = drift_parse(kvs_get(&vm->fields, "drift.policy")),
+		.until = kvs_get(&vm->fields, "drift.until"),
+		.why = kvs_get(&vm->fields, "drift.why"),
+	};
+}
+
+/* false: there is none, that of the whole VM holds. */
+static bool own_rule(const struct vm_spec *spec, const struct record *vm, enum kind kind,
+	struct drift_rule *out)
+{
+	const struct own_drift *own;
+	const char *policy;
+
+	if (spec) {
+		own = kind == KIND_DISK ? &spec->drift_disk : &spec->drift_running;
+		if (!own->policy)
+			return false;
+		*out = (struct drift_rule){
+			.written = (enum drift)(own->policy - 1),
+			.until = own->until,
+			.why = own->why,
+			.pos = field_pos(&spec->head, kind == KIND_DISK ? "drift.disk.policy"
+								       : "drift.running.policy"),
+			.part = parts[kind],
+		};
+		return true;
+	}
+	policy = kvs_get(&vm->fields, "drift.running.policy");
+	if (!policy || !strcmp(policy, "inherit"))
+		return false;
+	*out = (struct drift_rule){
+		.written = drift_parse(policy),
+		.until = kvs_get(&vm->fields, "drift.running.until"),
+		.why = kvs_get(&vm->fields, "drift.running.why"),
+		.part = parts[KIND_VM],
+	};
+	return true;
+}
+
 struct drift_rule drift_rule_of(const struct object *object, const struct record *vm,
 	int64_t now_ms)
 {
-	const struct vm_spec *spec = NULL;
-	struct drift_rule rule = {0};
+	const struct vm_spec *spec = object && parts[object->kind]
+		? (const struct vm_spec *)(const void *)object->spec : NULL;
+	enum kind kind = object ? object->kind : KIND_VM;
+	struct drift_rule whole, own;
 
-	if (object && (object->kind == KIND_VM || object->kind == KIND_DISK))
-		spec = (const struct vm_spec *)(const void *)object->spec;
-	if (spec) {
-		rule.written = (enum drift)spec->drift;
-		rule.until = spec->drift_until;
-		rule.why = spec->drift_why;
-		rule.pos = field_pos(&spec->head, "drift.policy");
-	} else if (vm && !object) {
-		rule.written = drift_parse(kvs_get(&vm->fields, "drift.policy"));
-		rule.until = kvs_get(&vm->fields, "drift.until");
-		rule.why = kvs_get(&vm->fields, "drift.why");
-	}
-	rule.policy = has_passed(rule.until, now_ms) ? DRIFT_REPAIR : rule.written;
-	return rule;
+	if (object ? !spec : !vm)
+		return (struct drift_rule){0};
+	whole = whole_rule(spec, vm);
+	whole.expired = has_passed(whole.until, now_ms);
+	whole.policy = whole.expired ? DRIFT_REPAIR : whole.written;
+	if (!own_rule(spec, vm, kind, &own))
+		return whole;
+	own.expired = has_passed(own.until, now_ms);
+	own.policy = own.expired ? whole.policy : own.written;
+	return own;
 }
 
 /* What is wanted of running has changed since: that it does not run is no drift then. */

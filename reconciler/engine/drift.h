@@ -9,21 +9,24 @@
  *	ignore   the same, but it is shown in JSON only
  *	hold     nothing at all is changed, neither for drift nor for the spec
  *
- * The policy of a VM covers its disk. Images and kernels are always repaired.
+ * The policy of a VM covers its disk, unless drift.running or drift.disk says otherwise for that part
+ * alone. Images and kernels are always repaired.
  */
 #pragma once
 
 #include "drivers/driver.h"
 
 struct drift_rule {
-	enum drift policy;  /* the one in force: repair once drift.until has passed */
+	enum drift policy;  /* the one in force: once until has passed, repair, or for a part of the
+			     * VM what holds for the whole */
 	enum drift written; /* the one in the spec */
+	const char *part;   /* "running", "disk": its own policy; NULL: that of the whole VM */
+	bool expired;       /* until has passed */
 	const char *until, *why; /* NULL: not given */
 	struct pos pos;     /* of drift.policy; line 0: from a record */
 };
 
-/* The rule for an object: by its spec, else by what was recorded with its VM (vm: the record of the
- * VM, may be NULL). now_ms decides whether until has passed. */
+/* The rule for an object: by its spec, else, for a VM, by what was recorded with it (vm, may be NULL). now_ms decides whether until has passed. */
 struct drift_rule drift_rule_of(const struct object *object, const struct record *vm,
 	int64_t now_ms);
 
@@ -39,4 +42,7 @@ bool drift_is_field(const char *word);
 
 /* "repair", "report", "ignore", "hold". */
 const char *drift_name(enum drift policy);
+
+/* "repaired", "reported and left so", "ignored", "held": what happens to drift. */
+const char *drift_done(enum drift policy);
 enum drift drift_parse(const char *name);

@@ -166,12 +166,20 @@ static void settle_rows(struct run *r)
 	}
 }
 
-static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit", "accel"};
+static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit", "accel",
+	"was"};
 
 static void drop_process_facts(struct run *r, uint32_t view)
 {
 	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
 		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
+}
+
+/* The disk is where its name says: from before its making on, and after it was moved there. */
+static void is_at_home(struct record *disk, struct arena *a)
+{
+	kvs_set(a, &disk->facts, "kept", NULL);
+	kvs_set(a, &disk->facts, "was", NULL);
 }
 
 /* What the row says while the step is on its way. New fields and names are written only by the
@@ -196,6 +204,7 @@ static void mark_intent(struct run *r, const struct plan_step *s)
 		kvs_set(r->a, &rec->facts, "ready", "no");
 	}
 	apply_spec(r, s->view);
+	is_at_home(rec, r->a);
 	kvs_merge(r->a, &rec->facts, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
 	set_state(r, s->view, RECORD_MAKING, rec->reason);
@@ -271,8 +280,7 @@ static int forget_row(struct run *r, const struct record *rec, struct err *e)
 
 	if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
 		return -1;
-	return rec->kind != KIND_VM ? 0
-		: store_release(store, PLAN_CID_POOL, arena_printf(r->a, "vm/%s", rec->name), e);
+	return tomb_forget(r->x->tombs, rec, store, r->a, e);
 }
 
 static int write_rows(struct run *r, struct err *e)
@@ -314,6 +322,11 @@ static int write_leases(struct run *r, struct err *e)
 	return 0;
 }
 
+static int write_first(struct run *r, struct err *e)
+{
+	return r->x->write_first ? r->x->write_first(r->x->write_first_arg, r->x->store, e) : 0;
+}
+
 static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *e)
 {
 	for (uint32_t i = from; i < to; i++) {
@@ -335,7 +348,8 @@ static int commit(struct run *r, uint32_t from, uint32_t to, unsigned which, str
 
 	if (store_begin(store, e) < 0)
 		return -1;
-	if ((which & COMMIT_FIRST && (store_close_intents(store, e) < 0 || write_leases(r, e) < 0)) ||
+	if ((which & COMMIT_FIRST && (store_close_intents(store, e) < 0 || write_first(r, e) < 0 ||
+		write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
 		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 ||
 		(which & COMMIT_LAST && store_drop_unused_leases(store, e) < 0)) {
@@ -447,9 +461,13 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 	bool of_vm = (s->step.kind == KIND_VM && s->step.op == STEP_START) ||
 		(s->step.kind == KIND_GUEST && s->step.op == STEP_WAIT);
 	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
+	const char *was = kvs_get(&s->step.args, "was");
 
-	if (s->step.kind == KIND_VM && s->step.op == STEP_STOP)
-		return write_handles_stopped(r, s->step.name, e);
+	if (s->step.kind == KIND_VM && s->step.op == STEP_STOP) {
+		if (write_handles_stopped(r, s->step.name, e) < 0)
+			return -1;
+		return was ? handles_remove(r->x->host->state_fd, was, e) : 0;
+	}
 	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
 		return write_handles(r, s->step.name, e);
 	return 0;
@@ -469,8 +487,11 @@ static void stopped_as_asked(struct run *r, uint32_t view)
 static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
 {
 	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
-	if (verdict == VERDICT_LIVE)
+	if (verdict == VERDICT_LIVE) {
 		apply_spec(r, view);
+		/* It may have been found by its mark alone: a pass that died had started it. */
+		kvs_merge(r->a, &r->records[view].facts, &view_of(r, view)->observed.facts);
+	}
 	set_made(r, view);
 }
 
@@ -494,6 +515,7 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 	if (s->step.op == STEP_UPDATE) {
 		apply_spec(r, s->view);
 		kvs_merge(r->a, &rec->facts, &s->step.args);
+		is_at_home(rec, r->a);
 	}
 	kvs_merge(r->a, &rec->facts, facts);
 	if (s->step.op == STEP_DELETE && (verdict == VERDICT_DELETE || verdict == VERDICT_FORGET))

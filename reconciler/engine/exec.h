@@ -14,6 +14,7 @@
 #pragma once
 
 #include "reconciler/engine/plan.h"
+#include "reconciler/engine/tombstone.h"
 
 enum step_state { STEP_PENDING, STEP_DONE, STEP_FAILED, STEP_SKIPPED, STEP_UNDONE, STEP_NOT_READY };
 
@@ -32,6 +33,11 @@ struct exec {
 	const struct intents *interrupted; /* steps of earlier passes that did not end */
 
 	unsigned parallel;   /* steps at the same time; 0 and 1: one after the other, in this process */
+
+	/* Writes more in the transaction of the first commit, before all else. May be NULL. */
+	int (*write_first)(void *arg, struct store *s, struct err *e);
+	void *write_first_arg;
+	const struct tomb_work *tombs; /* deleted VMs whose disks are kept; may be NULL */
 
 	/* Told when a step begins (result NULL) and when it has ended. May be NULL. */
 	void (*on_step)(void *arg, const struct plan_step *step, const struct step_result *result);

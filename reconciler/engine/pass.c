@@ -79,7 +79,10 @@ static int load(struct pass *p, struct err *e)
 
 	if (rc < 0 || (p->looks && cage_enter(e) < 0))
 		return -1;
-	if (rc == 0 && store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0)
+	if (rc == 0 && (store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0 ||
+			store_tomb_list(p->store, p->a, &p->tombs.all, e) < 0))
+		return -1;
+	if (guard_load(p->a, p->store, p->spec, p->source, &p->guard, e) < 0)
 		return -1;
 	load_all_handles(p);
 	return 0;
@@ -272,10 +275,12 @@ static int observe(struct pass *p, struct err *e)
 
 static bool is_owner(const struct record *r, const struct orphan *o)
 {
+	const char *was = kvs_get(&r->facts, "was");
+
 	if (r->kind != o->kind)
 		return false;
 	if (!o->args.n)
-		return !strcmp(r->name, o->name);
+		return !strcmp(r->name, o->name) || (was && !strcmp(was, o->name));
 	kvs_each(f, &o->args) {
 		const char *has = kvs_get(&r->facts, f->key);
 
@@ -300,7 +305,8 @@ int pass_scan(struct pass *p, struct err *e)
 	vec_each(o, &found) {
 		/* Nearly always its name says whose it is; where not, every record is asked. */
 		const struct record *named = find_record(p, o->kind, o->name);
-		bool known = named && is_owner(named, o);
+		const char *kept = kvs_get(&o->args, "kept");
+		bool known = (named && is_owner(named, o)) || (kept && tomb_owns(&p->tombs.all, kept));
 
 		for (size_t i = 0; !known && i < p->records.n; i++)
 			known = is_owner(&p->records.v[i], o);
@@ -314,8 +320,37 @@ void pass_init(struct pass *p)
 {
 	snprintf(p->id, sizeof(p->id), "%llx-%x", (unsigned long long)clock_real_ms(),
 		(unsigned)getpid());
+	p->now_ms = p->now_ms ? p->now_ms : clock_real_ms();
 	log_operation(p->id);
 	p->home.host.lock_fd = p->home.host.state_fd = p->home.host.run_fd = -1;
+}
+
+static int plan_views(struct pass *p, struct err *e)
+{
+	if (resolve(p, e) < 0)
+		return -1;
+	moved_keep_off(p->a, &p->views, &p->records);
+	tomb_bring_back(p);
+	if (observe(p, e) < 0)
+		return -1;
+	distrust_unknown(p);
+	if (tomb_mark(p, e) < 0)
+		return -1;
+	if (p->interrupted.n && pass_scan(p, e) < 0)
+		return -1;
+	if (plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
+		    p->source ? p->source : "", &p->plan, e) < 0)
+		return -1;
+	tomb_close(p);
+	return 0;
+}
+
+static int recall(struct pass *p, struct err *e)
+{
+	if (observe(p, e) < 0)
+		return -1;
+	distrust_unknown(p);
+	return 0;
 }
 
 static int look(struct pass *p, struct err *e)
@@ -329,21 +364,26 @@ static int look(struct pass *p, struct err *e)
 		return -1;
 	if (p->spec)
 		spec_expand(p->a, p->spec, &p->objects);
+	if (p->spec && moved_apply(p->a, p->spec, p->source, &p->records, &p->leases, &p->renames, e) < 0)
+		return -1;
 	if (p->recall)
 		recall_views(p);
 	else
 		make_views(p);
-	if ((!p->recall && resolve(p, e) < 0) || observe(p, e) < 0)
-		return -1;
-	distrust_unknown(p);
 	vec_each(v, &p->views)
 		v->drift = drift_rule_of(v->object, NULL, clock_real_ms()).policy;
-	if (p->recall)
-		return 0;
-	if (p->interrupted.n && pass_scan(p, e) < 0)
+	return p->recall ? recall(p, e) : plan_views(p, e);
+}
+
+/* What the first commit writes before all else. */
+static int write_first(void *arg, struct store *s, struct err *e)
+{
+	struct pass *p = arg;
+
+	if (moved_write(s, &p->renames, p->id, p->a, e) < 0 ||
+		tomb_write(&p->tombs, &p->plan, &p->leases, s, p->a, p->id, e) < 0)
 		return -1;
-	return plan_build(p->a, &p->home.host, &p->views, &p->records, &p->leases,
-		p->source ? p->source : "", &p->plan, e);
+	return p->spec ? guard_keep(p->a, s, p->spec, p->source, NULL, e) : 0;
 }
 
 int pass_look(struct pass *p, struct err *e)
@@ -362,6 +402,9 @@ int pass_act(struct pass *p, struct err *e)
 	p->exec.source = p->source ? p->source : "";
 	p->exec.pass = p->id;
 	p->exec.interrupted = &p->interrupted;
+	p->exec.write_first = write_first;
+	p->exec.write_first_arg = p;
+	p->exec.tombs = &p->tombs;
 	return exec_run(&p->exec, e);
 }
 
@@ -415,6 +458,24 @@ static int note_history(struct pass *p, bool *begun, struct err *e)
 	return history_write(&h, p->store, e);
 }
 
+/* Guards of a spec that changes nothing else. Where there is more to do, the plan's first commit keeps
+ * them: not before somebody has agreed to it. */
+static int note_guards(struct pass *p, bool *begun, struct err *e)
+{
+	bool changed = false;
+
+	if (!p->spec || p->plan.changes || p->plan.steps.n || p->plan.blocked)
+		return 0;
+	if (guard_keep(p->a, p->store, p->spec, p->source, &changed, e) < 0)
+		return -1;
+	if (!changed)
+		return 0;
+	if (!*begun && store_begin(p->store, e) < 0)
+		return -1;
+	*begun = true;
+	return guard_keep(p->a, p->store, p->spec, p->source, NULL, e);
+}
+
 int pass_note(struct pass *p, struct err *e)
 {
 	bool begun = false;
@@ -438,7 +499,7 @@ int pass_note(struct pass *p, struct err *e)
 			return -1;
 		}
 	}
-	if (note_history(p, &begun, e) < 0) {
+	if (note_history(p, &begun, e) < 0 || note_guards(p, &begun, e) < 0) {
 		store_rollback(p->store);
 		return -1;
 	}

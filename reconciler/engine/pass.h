@@ -8,7 +8,10 @@
 #pragma once
 
 #include "reconciler/engine/exec.h"
+#include "reconciler/engine/guard.h"
 #include "reconciler/engine/home.h"
+#include "reconciler/engine/moved.h"
+#include "reconciler/engine/tombstone.h"
 
 struct pass {
 	/* In. */
@@ -23,6 +26,8 @@ struct pass {
 	bool looks;                  /* nothing but looking follows: enter the cage (drivers/sys/cage.h) as
 				      * soon as saved state is open; not together with write */
 	bool no_prune;               /* leave alone what the spec no longer names */
+	bool purge;                  /* keep nothing of what is deleted */
+	int64_t now_ms;              /* 0: the clock's */
 	bool refresh;                /* ask again what a tag means, instead of believing the record */
 	int64_t lock_wait_ms;
 	const volatile sig_atomic_t *cancel;
@@ -42,6 +47,9 @@ struct pass {
 	struct objects objects;
 	struct views views;
 	struct plan plan;
+	struct guard guard;          /* of the source */
+	struct renames renames;      /* rows that the spec gives another name */
+	struct tomb_work tombs;      /* deleted VMs: kept, brought back, about to be kept */
 	struct orphans orphans;      /* ours by their mark, in no record */
 	char id[24];                 /* of this pass, in the journal and in log lines */
 

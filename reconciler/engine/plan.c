@@ -240,12 +240,18 @@ static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 	const struct vm_spec *vm = vm_of(&p->views->v[i]);
 	const char *holder = lease_owner(&p->leases, PLAN_CID_POOL, vm->vsock_cid);
 
-	if (!holder)
+	/* What is remembered for a deleted VM gives way to who asks for it by number. */
+	if (holder && !strncmp(holder, "kept/", 5)) {
+		lease_drop(&p->leases, PLAN_CID_POOL, vm->vsock_cid);
+		holder = NULL;
+	}
+	if (!holder) {
 		take_cid(p, owner, vm->vsock_cid);
-	else if (strcmp(holder, owner))
+	} else if (strcmp(holder, owner)) {
 		diff_block(p->a, &p->plan->deltas[i], arena_printf(p->a, "vsock cid %u is in use by %s; "
 			"choose another vsock.cid, or apply again when that one is gone",
 			vm->vsock_cid, holder), field_pos(&vm->head, "vsock.cid"));
+	}
 }
 
 /* Fixed ids first, then those that VMs run with although no lease says so (the database was lost, or

@@ -150,6 +150,7 @@ static void plan_disk(struct planner *p, uint32_t i)
 		d->verdict == VERDICT_REPLACE) {
 		s = add_step(p, i, DELETE, STEP_DELETE, KIND_DISK);
 		delete_args(p, i, r ? &r->facts : p->plan->facts[i], s);
+		kvs_set(p->a, &s->args, "keep", d->view->keep);
 	}
 	if (d->verdict == VERDICT_RESTART) {
 		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_DISK);
@@ -200,10 +201,11 @@ static void plan_vm(struct planner *p, uint32_t i)
 			add_wait(p, i);
 		return;
 	}
-	if (d->view->observed.running) {
+	if (d->view->observed.running)
 		running_args(p, i, add_step(p, i, GUEST_STOP, STEP_STOP, KIND_GUEST));
+	/* What it left under its old name moves with it, also when it is off. */
+	if (d->view->observed.running || (d->view->record && kvs_get(&d->view->record->facts, "was")))
 		running_args(p, i, add_step(p, i, STOP, STEP_STOP, KIND_VM));
-	}
 	if (remove) {
 		running_args(p, i, add_step(p, i, DELETE, STEP_DELETE, KIND_VM));
 		return;

@@ -2,6 +2,7 @@
 #include "reconciler/engine/recover.h"
 
 #include "reconciler/engine/handles.h"
+#include "reconciler/engine/history.h"
 #include "reconciler/engine/plan.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
@@ -66,6 +67,18 @@ static bool has_row(const struct pass *p, const struct record *r)
 	return false;
 }
 
+/* History is lost with its database: it begins again with what was found. */
+static int note_recovered(struct pass *p, const struct record *r, struct err *e)
+{
+	struct events events = {0};
+
+	*vec_push(p->a, &events) = (struct event){.time_ms = clock_real_ms(), .pass = p->id,
+		.kind = r->kind, .name = r->name, .source = r->source, .what = "recovered",
+		.state = history_state(r), .detail = "{\"text\":\"from its handles.json\"}",
+		.place = r->where, .uid = (uint32_t)getuid()};
+	return store_event_add(p->store, &events, e);
+}
+
 static int put_row(struct pass *p, struct record *r, struct recovered *out, struct err *e)
 {
 	struct lease l = {PLAN_CID_POOL, arena_printf(p->a, "vm/%s", r->name),
@@ -77,6 +90,8 @@ static int put_row(struct pass *p, struct record *r, struct recovered *out, stru
 	if (store_put(p->store, r, e) < 0)
 		return -1;
 	if (r->kind == KIND_VM && l.value && store_lease(p->store, &l, e) < 0)
+		return -1;
+	if (note_recovered(p, r, e) < 0)
 		return -1;
 	*vec_push(p->a, &out->rows) = *r;
 	return 0;

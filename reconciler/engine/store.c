@@ -76,6 +76,16 @@ static const char *const migrations[] = {
 	"      WHEN fields LIKE '%\"running\":\"false\"%' THEN 'stopped' ELSE 'running' END,"
 	"    '{\"text\":\"was there before history began\"}', place, 0 FROM object"
 	"    ORDER BY kind, name, source;",
+	/* A VM that was deleted and whose disk is kept for a while. "closing": its rows are still in
+	 * object; "purging": the disk is being removed for good. */
+	"CREATE TABLE tombstone ("
+	"  id TEXT PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL,"
+	"  state TEXT NOT NULL CHECK (state IN ('closing', 'kept', 'purging')),"
+	"  deleted_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, place TEXT NOT NULL,"
+	"  vm_fields TEXT NOT NULL, vm_facts TEXT NOT NULL, vm_generation INTEGER NOT NULL,"
+	"  disk_fields TEXT NOT NULL, disk_facts TEXT NOT NULL, disk_generation INTEGER NOT NULL"
+	"  ) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX tombstone_name ON tombstone (name, deleted_ms);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -331,7 +341,7 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	if (rc < 0) {
 		if (e->kind == ERR_STATE && !e->hint[0])
 			err_hint(e, "move %s aside; a new one is made, running VMs are found again by "
-				"their marks", path);
+				"their marks; reconcile recover does both and puts back their rows", path);
 		return err_wrap(e, "%s", path);
 	}
 	if (rc == 0) {
@@ -632,10 +642,25 @@ int store_release(struct store *s, const char *pool, const char *owner, struct e
 	return step_done(s, st, "cannot give a lease back", e);
 }
 
+int store_lease_rename(struct store *s, const char *pool, const char *from, const char *to,
+	struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "UPDATE lease SET owner = ?3 WHERE pool = ?1 AND owner = ?2", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, pool);
+	bind_text(st, 2, from);
+	bind_text(st, 3, to);
+	return step_done(s, st, "cannot hand a lease on", e);
+}
+
 int store_drop_unused_leases(struct store *s, struct err *e)
 {
-	return run(s, "DELETE FROM lease WHERE owner LIKE 'vm/%' AND substr(owner, 4) NOT IN"
-		      " (SELECT name FROM object WHERE kind = 'vm')", "cannot give leases back", e);
+	return run(s, "DELETE FROM lease WHERE (owner LIKE 'vm/%' AND substr(owner, 4) NOT IN"
+		      " (SELECT name FROM object WHERE kind = 'vm')) OR (owner LIKE 'kept/%' AND"
+		      " substr(owner, 6) NOT IN (SELECT id FROM tombstone))",
+		"cannot give leases back", e);
 }
 
 int store_intent(struct store *s, const char *pass, const struct step *step, int64_t *id,

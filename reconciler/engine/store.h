@@ -80,7 +80,11 @@ int store_forget(struct store *s, enum kind kind, const char *name, const char *
 int store_lease(struct store *s, const struct lease *l, struct err *e);
 int store_release(struct store *s, const char *pool, const char *owner, struct err *e);
 
-/* Give back identities of VMs that have no row: a pass that died between taking an identity and
+/* Give an identity another owner; not there is success. */
+int store_lease_rename(struct store *s, const char *pool, const char *from, const char *to,
+	struct err *e);
+
+/* Give back identities of VMs that have no row, and of tombstones that are gone: a pass that died between taking an identity and
  * writing the row left them. Only at the end of a pass, under the lock. */
 int store_drop_unused_leases(struct store *s, struct err *e);
 
@@ -98,6 +102,37 @@ int store_close_intents(struct store *s, struct err *e);
 int store_meta_get(struct store *s, struct arena *a, const char *key, const char **value,
 	struct err *e);
 int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+
+/* ---- deleted VMs: store_tomb.c --------------------------------------------------------------- */
+
+enum tomb_state {
+	TOMB_CLOSING, /* the deletion is under way: its rows may still be there */
+	TOMB_KEPT,    /* it is deleted, its disk lies in kept/ID.img */
+	TOMB_PURGING, /* its disk is being removed for good */
+	TOMB_GONE,    /* never stored: it was removed since it was read */
+};
+
+/* A VM that was deleted and whose disk is kept for a while, with all that brings it back. */
+struct tombstone {
+	const char *id;       /* "web-1763000000000": also the name of its file */
+	const char *name;     /* of the VM */
+	const char *source;
+	enum tomb_state state;
+	int64_t deleted_ms, until_ms;
+	struct record vm, disk; /* as they were last; only fields, facts, where and generation count */
+};
+
+struct tombstones {
+	struct tombstone *v;
+	size_t n, cap;
+};
+
+/* Insert or replace. */
+int store_tomb_put(struct store *s, const struct tombstone *t, struct err *e);
+int store_tomb_drop(struct store *s, const char *id, struct err *e);
+
+/* All of them, in order of name, the newest first. */
+int store_tomb_list(struct store *s, struct arena *a, struct tombstones *out, struct err *e);
 
 /* ---- history: store_event.c ----------------------------------------------------------------- */
 

@@ -155,16 +155,34 @@ int store_event_list(struct store *s, struct arena *a, const struct event_query 
 
 /* ---- states at a time ----------------------------------------------------------------------- */
 
-/* Walks the index of states from its end: each seek gives the last state of the next object, and
- * only an object that has changed since needs a second one. */
+/* Walks the index of states from its end: a seek gives the next object, out of the index alone, and
+ * another one the event that set its state at the time, the only row that is read.
+ *
+ * The next object is of the same name in another source, else of another name of the kind, else of
+ * another kind. In one statement that is a comparison of rows, and there SQLite starts at the rows
+ * whose first columns are equal and steps over them: over all states that the object ever had. */
+static const char *const steps[] = {
+	"kind = ?1 AND name = ?2 AND source < ?3",
+	"kind = ?1 AND name < ?2",
+	"kind < ?1",
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
 struct walk {
 	struct store *s;
-	sqlite3_stmt *newest, *older;
+	sqlite3_stmt *next[STEPS], *state;
 	int64_t seq;            /* the time asked for */
 };
 
-/* The seq in the first statement is what makes it a seek: SQLite starts at the rows that are equal to
- * what it compares with and steps over them, and no event has the number 0. */
+static int prepare_step(struct walk *w, size_t i, struct err *e)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
+	return prepare(w->s, arena_printf(&a, "SELECT kind, name, source FROM event WHERE state IS NOT NULL"
+		" AND %s ORDER BY kind DESC, name DESC, source DESC, seq DESC LIMIT 1", steps[i]),
+		&w->next[i], e);
+}
+
 static int walk_open(struct walk *w, int64_t at_ms, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
@@ -175,53 +193,73 @@ static int walk_open(struct walk *w, int64_t at_ms, struct err *e)
 	sqlite3_bind_int64(st, 1, at_ms);
 	if (first_int(w->s, st, 0, &w->seq, e) < 0)
 		return -1;
-	if (prepare(w->s, "SELECT " COLUMNS " FROM event WHERE state IS NOT NULL AND"
-			  " (kind, name, source, seq) < (?, ?, ?, 0)"
-			  " ORDER BY kind DESC, name DESC, source DESC, seq DESC LIMIT 1",
-		    &w->newest, e) < 0)
-		return -1;
+	for (size_t i = 0; i < STEPS; i++)
+		if (prepare_step(w, i, e) < 0)
+			return -1;
 	return prepare(w->s, "SELECT " COLUMNS " FROM event WHERE state IS NOT NULL AND kind = ? AND"
 			     " name = ? AND source = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
-		&w->older, e);
+		&w->state, e);
 }
 
 static void walk_close(struct walk *w)
 {
-	sqlite3_finalize(w->newest);
-	sqlite3_finalize(w->older);
+	for (size_t i = 0; i < STEPS; i++)
+		sqlite3_finalize(w->next[i]);
+	sqlite3_finalize(w->state);
 }
 #define _cleanup_walk_ _cleanup_(walk_close)
 
-/* The last state of the object that comes before *ev, and of that only what was known at the time:
- * 1 with it in *ev; 0 at the end; else -1. *known: it had a state by then. */
+/* The name of a kind as the index has it; before the first object, one behind all kinds. */
+static const char *kind_text(const struct event *ev)
+{
+	return ev->kind == KIND_N ? "~" : kind_name(ev->kind);
+}
+
+/* The object that comes before *ev, in *ev: 1; 0 at the end; else -1. */
+static int next_object(struct walk *w, struct arena *a, struct event *ev, struct err *e)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		sqlite3_stmt *st = w->next[i];
+		int rc;
+
+		sqlite3_reset(st);
+		bind_text(st, 1, kind_text(ev));
+		if (i < 2)
+			bind_text(st, 2, ev->name);
+		if (i < 1)
+			bind_text(st, 3, ev->source);
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_DONE)
+			continue;
+		if (rc != SQLITE_ROW)
+			return store_db_error(w->s, cannot_read, e);
+		*ev = (struct event){.kind = kind_parse(column(a, st, 0)), .name = column(a, st, 1),
+			.source = column(a, st, 2)};
+		if (ev->kind == KIND_N) /* it would begin anew from there */
+			return err_set(e, ERR_STATE, "history of an unknown kind of object");
+		return 1;
+	}
+	return 0;
+}
+
+/* The next object with the state that it had at the time, if it had one (*known). */
 static int walk_next(struct walk *w, struct arena *a, struct event *ev, bool *known, struct err *e)
 {
-	int rc;
+	int rc = next_object(w, a, ev, e);
 
-	sqlite3_reset(w->newest);
-	bind_text(w->newest, 1, ev->kind == KIND_N ? "~" : kind_name(ev->kind));
-	bind_text(w->newest, 2, ev->name);
-	bind_text(w->newest, 3, ev->source);
-	rc = sqlite3_step(w->newest);
-	if (rc == SQLITE_DONE)
-		return 0;
-	if (rc != SQLITE_ROW)
-		return store_db_error(w->s, cannot_read, e);
-	read_event(a, w->newest, ev);
-	*known = true;
-	if (ev->seq <= w->seq)
-		return 1;
-	sqlite3_reset(w->older);
-	bind_text(w->older, 1, kind_name(ev->kind));
-	bind_text(w->older, 2, ev->name);
-	bind_text(w->older, 3, ev->source);
-	sqlite3_bind_int64(w->older, 4, w->seq);
-	rc = sqlite3_step(w->older);
+	if (rc <= 0)
+		return rc;
+	sqlite3_reset(w->state);
+	bind_text(w->state, 1, kind_name(ev->kind));
+	bind_text(w->state, 2, ev->name);
+	bind_text(w->state, 3, ev->source);
+	sqlite3_bind_int64(w->state, 4, w->seq);
+	rc = sqlite3_step(w->state);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return store_db_error(w->s, cannot_read, e);
 	*known = rc == SQLITE_ROW;
 	if (*known)
-		read_event(a, w->older, ev);
+		read_event(a, w->state, ev);
 	return 1;
 }
 

@@ -404,6 +404,103 @@ static void test_no_space(void **state)
 	assert_int_equal(umount(arena_printf(&w->arena, "%s/small", w->root)), 0);
 }
 
+/* ---- elsewhere -------------------------------------------------------------------------- */
+
+#define KEPT_FILE "kept/web-1.img"
+
+static void move_folder(struct world *w, const char *from, const char *to)
+{
+	assert_int_equal(renameat(w->h.state_fd, from, w->h.state_fd, to), 0);
+}
+
+static void keep_disk(struct world *w)
+{
+	apply_ok(w, STEP_CREATE);
+	write_disk(w, "mine");
+	kvs_set(&w->arena, &w->step.args, "keep", KEPT_FILE);
+	apply_ok(w, STEP_DELETE);
+	assert_string_equal(kvs_get(&w->facts, "kept_as"), KEPT_FILE);
+	kvs_set(&w->arena, &w->step.args, "keep", NULL);
+}
+
+static void test_keep_and_bring_back(void **state)
+{
+	struct world *w = *state;
+	struct orphans found = {0};
+
+	keep_disk(w);
+	assert_false(has(w, "vms"));
+	assert_true(has(w, KEPT_FILE));
+	assert_int_equal(driver_disk.scan(&w->h, &found, &w->e), 0);
+	assert_int_equal(found.n, 1);
+	assert_string_equal(found.v[0].name, "web");
+	assert_string_equal(kvs_get(&found.v[0].args, "kept"), KEPT_FILE);
+	kvs_set(&w->arena, &w->step.args, "keep", KEPT_FILE);
+	apply_ok(w, STEP_DELETE); /* done already */
+	assert_string_equal(kvs_get(&w->facts, "kept_as"), KEPT_FILE);
+	kvs_set(&w->arena, &w->step.args, "keep", NULL);
+	kvs_set(&w->arena, &w->step.args, "kept", KEPT_FILE);
+	for (int i = 0; i < 2; i++) { /* again: done already */
+		apply_ok(w, STEP_UPDATE);
+		assert_string_equal(kvs_get(&w->facts, "file"), "vms/web/root.img");
+		assert_int_equal(byte_at(w, 0), 'm');
+		assert_false(has(w, KEPT_FILE));
+	}
+	kvs_set(&w->arena, &w->step.args, "kept", NULL);
+	apply_ok(w, STEP_CREATE); /* its id is beside it: this is the disk of that step */
+	assert_int_equal(byte_at(w, 0), 'm');
+}
+
+/* What is kept goes alone: a disk that has that name by now is another one. */
+static void test_purge_leaves_the_living(void **state)
+{
+	struct world *w = *state;
+	struct step purge = {.op = STEP_DELETE, .kind = KIND_DISK, .name = "web"};
+
+	keep_disk(w);
+	apply_ok(w, STEP_CREATE);
+	kvs_set(&w->arena, &purge.args, "kept", KEPT_FILE);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(driver_disk.apply(&w->h, &purge, &w->facts, &w->e), 0);
+	assert_false(has(w, "kept"));
+	assert_true(has(w, "vms/web/root.img"));
+	kvs_set(&w->arena, &purge.args, "kept", "kept/../vms/web/root.img");
+	assert_int_equal(driver_disk.apply(&w->h, &purge, &w->facts, &w->e), -1);
+	assert_true(has(w, "vms/web/root.img"));
+}
+
+static void test_nothing_to_keep(void **state)
+{
+	struct world *w = *state;
+
+	kvs_set(&w->arena, &w->step.args, "keep", KEPT_FILE);
+	apply_ok(w, STEP_DELETE);
+	assert_string_equal(kvs_get(&w->facts, "kept_as"), "nothing");
+	kvs_set(&w->arena, &w->step.args, "kept", KEPT_FILE);
+	assert_int_equal(apply(w, STEP_UPDATE), -1); /* nowhere: nothing is made up */
+	assert_false(has(w, "vms/web/root.img"));
+}
+
+static void test_another_name(void **state)
+{
+	struct world *w = *state;
+
+	apply_ok(w, STEP_CREATE);
+	write_disk(w, "mine");
+	move_folder(w, "vms/web", "vms/old");
+	kvs_set(&w->arena, &w->step.args, "was", "old");
+	for (int i = 0; i < 2; i++) {
+		apply_ok(w, STEP_UPDATE);
+		assert_int_equal(byte_at(w, 0), 'm');
+		assert_false(has(w, "vms/old"));
+	}
+	move_folder(w, "vms/web", "vms/old");
+	kvs_set(&w->arena, &w->step.args, "keep", KEPT_FILE);
+	apply_ok(w, STEP_DELETE); /* deleted before it had moved */
+	assert_true(has(w, KEPT_FILE));
+	assert_false(has(w, "vms/old/root.img"));
+}
+
 static void test_copy_shrinking_source(void **state)
 {
 	struct world *w = *state;
@@ -436,6 +533,10 @@ int main(void)
 		T(test_damage_is_seen),
 		T(test_delete_and_scan),
 		T(test_no_space),
+		T(test_keep_and_bring_back),
+		T(test_purge_leaves_the_living),
+		T(test_nothing_to_keep),
+		T(test_another_name),
 		T(test_copy_shrinking_source),
 	};
 

@@ -12,6 +12,7 @@
 #include "drivers/fake/fake.h"
 #include "reconciler/engine/pass.h"
 #include "schema/spec.h"
+#include "tests/lib/kept.h"
 #include "tests/lib/unit.h"
 
 #include <sqlite3.h>
@@ -23,6 +24,13 @@
 #define WEB_STOPPED "  web: {image: base, kernel: k, memory: 128MiB, running: false}\n"
 #define WEB_GROWN "  web: {image: base, kernel: k, memory: 128MiB, disk: 8GiB}\n"
 #define WEB_LABEL "  web: {image: base, kernel: k, memory: 128MiB, stop_timeout: 3s}\n"
+#define WWW "  www: {image: base, kernel: k, memory: 128MiB}\n"
+#define WWW_GROWN "  www: {image: base, kernel: k, memory: 128MiB, disk: 8GiB}\n"
+#define WWW_STOPPED "  www: {image: base, kernel: k, memory: 128MiB, running: false}\n"
+#define DB_ON_WWW "  db: {image: base, kernel: k, memory: 64MiB, depends_on: [www]}\n"
+#define DB_WAS_WEB "  db: {image: base, kernel: k, memory: 128MiB}\n"
+#define MOVED "moved: [{from: vm/web, to: vm/www}]\n"
+#define MOVED_TO_DB "moved: [{from: vm/web, to: vm/db}]\n"
 #define DB "  db: {image: base, kernel: k, memory: 64MiB, depends_on: [web]}\n"
 #define OTHER_IMAGE "version: 1\nimages: {base: {oci: 'registry.example/base:2'}}\n" \
 	"kernels: {k: {file: /boot/k}}\nvms:\n"
@@ -87,29 +95,40 @@ static void state_vanishes(struct fake_world *w)
 	}
 }
 
+static void db_was_deleted(struct fake_world *w);
+static void all_was_deleted(struct fake_world *w);
+
 static const struct scenario {
 	const char *name;
 	const char *from, *to; /* NULL: nothing is wanted */
 	void (*damage)(struct fake_world *w);
+	bool lossless; /* every disk of before is there in the end, live or kept, and once */
 } scenarios[] = {
-	{"create one", NULL, HEAD WEB, NULL},
-	{"create two that depend on each other", NULL, HEAD WEB DB, NULL},
-	{"restart for memory", HEAD WEB, HEAD WEB_BIGGER, NULL},
-	{"restart for a kernel", HEAD WEB, NEW_KERNEL WEB, NULL},
-	{"live change", HEAD WEB, HEAD WEB_LABEL, NULL},
-	{"stop", HEAD WEB, HEAD WEB_STOPPED, NULL},
-	{"start", HEAD WEB_STOPPED, HEAD WEB, NULL},
-	{"grow the disk", HEAD WEB, HEAD WEB_GROWN, NULL},
-	{"replace the image", HEAD WEB, OTHER_IMAGE WEB, NULL},
-	{"delete one of two", HEAD WEB DB, HEAD WEB, NULL},
-	{"delete everything", HEAD WEB DB, NULL, NULL},
-	{"restart a dead VM", HEAD WEB, HEAD WEB, vmm_dies},
-	{"make a lost disk again", HEAD WEB, HEAD WEB, disk_vanishes},
-	{"make a lost kernel again", HEAD WEB, HEAD WEB, kernel_vanishes},
-	{"make a torn image again", HEAD WEB, HEAD WEB, image_is_torn},
-	{"handles.json is lost, then restart", HEAD WEB, HEAD WEB_BIGGER, handles_vanish},
-	{"the database is lost, all is adopted", HEAD WEB DB, HEAD WEB DB, state_vanishes},
-	{"dead VM is deleted", HEAD WEB, NULL, vmm_dies},
+	{"create one", NULL, HEAD WEB, NULL, false},
+	{"create two that depend on each other", NULL, HEAD WEB DB, NULL, false},
+	{"restart for memory", HEAD WEB, HEAD WEB_BIGGER, NULL, false},
+	{"restart for a kernel", HEAD WEB, NEW_KERNEL WEB, NULL, false},
+	{"live change", HEAD WEB, HEAD WEB_LABEL, NULL, false},
+	{"stop", HEAD WEB, HEAD WEB_STOPPED, NULL, false},
+	{"start", HEAD WEB_STOPPED, HEAD WEB, NULL, false},
+	{"grow the disk", HEAD WEB, HEAD WEB_GROWN, NULL, false},
+	{"replace the image", HEAD WEB, OTHER_IMAGE WEB, NULL, false},
+	{"delete one of two", HEAD WEB DB, HEAD WEB, NULL, true},
+	{"delete everything", HEAD WEB DB, NULL, NULL, true},
+	{"bring one back", HEAD WEB DB, HEAD WEB DB, db_was_deleted, true},
+	{"bring one back, larger", HEAD WEB, HEAD WEB_GROWN, all_was_deleted, true},
+	{"anew beside what is kept", HEAD WEB, OTHER_IMAGE WEB, all_was_deleted, true},
+	{"rename", HEAD WEB DB, HEAD WWW DB_ON_WWW MOVED, NULL, true},
+	{"rename a dead VM and grow it", HEAD WEB, HEAD WWW_GROWN MOVED, vmm_dies, true},
+	{"rename a stopped VM", HEAD WEB_STOPPED, HEAD WWW_STOPPED MOVED, NULL, true},
+	{"rename to where one is kept", HEAD WEB DB, HEAD DB_WAS_WEB MOVED_TO_DB, db_was_deleted, true},
+	{"restart a dead VM", HEAD WEB, HEAD WEB, vmm_dies, false},
+	{"make a lost disk again", HEAD WEB, HEAD WEB, disk_vanishes, false},
+	{"make a lost kernel again", HEAD WEB, HEAD WEB, kernel_vanishes, false},
+	{"make a torn image again", HEAD WEB, HEAD WEB, image_is_torn, false},
+	{"handles.json is lost, then restart", HEAD WEB, HEAD WEB_BIGGER, handles_vanish, false},
+	{"the database is lost, all is adopted", HEAD WEB DB, HEAD WEB DB, state_vanishes, false},
+	{"dead VM is deleted", HEAD WEB, NULL, vmm_dies, true},
 };
 
 /* ---- one pass in a child -------------------------------------------------------------------- */
@@ -287,8 +306,14 @@ static size_t count_rows(const char *sql)
 	return n;
 }
 
+/* Disks at the start of a scenario that may lose none of them. */
+static struct births before;
+static bool lossless;
+
 static void check_converged(const char *text, const char *what)
 {
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *wrong;
 	struct outcome out = run_pass(text, false);
 
 	if (world->violation[0])
@@ -298,10 +323,25 @@ static void check_converged(const char *text, const char *what)
 	check_inventory(text, what);
 	if (!text && count_rows("SELECT count(*) FROM object"))
 		fail_msg("%s: rows are left", what);
-	if (!text && count_rows("SELECT count(*) FROM lease"))
-		fail_msg("%s: leases are left", what);
+	wrong = kept_wrong(&a, world, state_db);
+	if (wrong)
+		fail_msg("%s: %s", what, wrong);
+	if (lossless && births_lost(world, &before))
+		fail_msg("%s: disk %u is lost, or there twice", what, births_lost(world, &before));
 	if (!fake_find(world, KIND_VM, "stranger") || !fake_find(world, KIND_VM, "stranger")->running)
 		fail_msg("%s: a foreign VM was touched", what);
+}
+
+static void db_was_deleted(struct fake_world *w)
+{
+	(void)w;
+	assert_int_equal(run_pass(HEAD WEB, true).failed, 0);
+}
+
+static void all_was_deleted(struct fake_world *w)
+{
+	(void)w;
+	assert_int_equal(run_pass(NULL, true).failed, 0);
 }
 
 /* ---- start over ----------------------------------------------------------------------------- */
@@ -323,6 +363,7 @@ static void set_up_world(const struct scenario *s)
 
 	fresh_dirs();
 	memset(world, 0, sizeof(*world));
+	lossless = false;
 	stranger = fake_add(world, KIND_VM, "stranger");
 	stranger->foreign = stranger->running = true;
 	stranger->cid = 7777;
@@ -332,6 +373,8 @@ static void set_up_world(const struct scenario *s)
 	}
 	if (s->damage)
 		s->damage(world);
+	births_of(world, &before);
+	lossless = s->lossless;
 	world->calls = 0;
 }
 
@@ -455,6 +498,32 @@ static void given_up(void **state)
 		}
 }
 
+/* A rename dies at k, then a deletion dies at j, then the VM is wanted again: whatever has been done by
+ * then, its disk is found. */
+static void renamed_deleted_and_back(void **state)
+{
+	const struct scenario rename = {"rename, delete, and back", HEAD WEB, HEAD WWW MOVED, NULL, true};
+	char what[200];
+
+	(void)state;
+	for (uint32_t k = 1; k <= 6; k++)
+		for (uint32_t j = 1; j <= 6; j++)
+			for (int mode = FAKE_KILL_BEFORE; mode < FAKE_MODE_N; mode++) {
+				snprintf(what, sizeof(what), "%s, %s at calls %u and %u", rename.name,
+					mode_names[mode], k, j);
+				set_up_world(&rename);
+				script(0, k, (enum fake_mode)mode);
+				run_pass(rename.to, true);
+				script(1, world->calls + j, (enum fake_mode)mode);
+				run_pass(NULL, true);
+				memset(world->script, 0, sizeof(world->script));
+				if (run_pass(rename.to, true).failed)
+					fail_msg("%s: it cannot come back", what);
+				check_converged(rename.to, what);
+				pairs++;
+			}
+}
+
 /* A guest that is slow is a condition: nothing is undone, the VM goes on running. */
 static void not_ready_is_no_failure(void **state)
 {
@@ -536,7 +605,7 @@ static int remove_work(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * N + 3];
+	struct CMUnitTest tests[4 * N + 4];
 	size_t n = 0;
 
 	for (size_t i = 0; i < N; i++) {
@@ -547,6 +616,7 @@ int main(void)
 		tests[n++] = (struct CMUnitTest){"given up", given_up, NULL, NULL, s};
 		tests[n++] = (struct CMUnitTest){"death in recovery", death_in_recovery, NULL, NULL, s};
 	}
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(renamed_deleted_and_back);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(not_ready_is_no_failure);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(foreign_is_a_conflict);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_and_back);

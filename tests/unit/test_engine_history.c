@@ -241,6 +241,46 @@ static void the_end_of_a_policy(void **state)
 	assert_int_equal(rule.written, DRIFT_HOLD);
 }
 
+/* drift.disk and drift.running are each over drift.policy, until their own end. */
+static void a_policy_for_a_part(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct spec *spec = engine_parse(&a, WITH("{policy: report, why: all, disk: {policy: hold,"
+		" until: 2026-12-01, why: x}}"));
+	const struct object disk = {.kind = KIND_DISK, .name = "web", .spec = &spec->vms.v[0]->head};
+	const struct object vm = {.kind = KIND_VM, .name = "web", .spec = &spec->vms.v[0]->head};
+	struct drift_rule rule = drift_rule_of(&disk, NULL, 1796083199999);
+
+	(void)state;
+	assert_int_equal(rule.policy, DRIFT_HOLD);
+	assert_string_equal(rule.why, "x");
+	assert_string_equal(rule.part, "disk");
+	rule = drift_rule_of(&disk, NULL, 1796083200000);
+	assert_true(rule.expired);
+	assert_int_equal(rule.policy, DRIFT_REPORT); /* what holds for the whole */
+	rule = drift_rule_of(&vm, NULL, 1796083200000);
+	assert_int_equal(rule.policy, DRIFT_REPORT);
+	assert_false(rule.expired);
+	assert_null(rule.part);
+}
+
+static void a_part_is_repaired_and_another_left(void **state)
+{
+	(void)state;
+	pass(WITH("{policy: report, running: repair}"));
+	fake_find(engine_world, KIND_VM, "web")->running = false;
+	pass(WITH("{policy: report, running: repair}"));
+	assert_true(fake_find(engine_world, KIND_VM, "web")->running);
+	pass(WITH("{disk: report, running: report}"));
+	fake_find(engine_world, KIND_VM, "web")->running = false;
+	fake_find(engine_world, KIND_DISK, "web")->exists = false;
+	pass(WITH("{disk: report, running: report}"));
+	assert_false(fake_find(engine_world, KIND_VM, "web")->running);
+	assert_null(fake_find(engine_world, KIND_DISK, "web"));
+	pass(WITH("{disk: repair, running: report}"));
+	assert_non_null(fake_find(engine_world, KIND_DISK, "web"));
+}
+
 /* ---- looking without a spec --------------------------------------------------------------------------- */
 
 static void drift_without_a_spec(void **state)
@@ -281,6 +321,8 @@ int main(void)
 		T(ignored_drift_is_not_noted),
 		T(held_is_held_and_let_go),
 		T(the_end_of_a_policy),
+		T(a_policy_for_a_part),
+		T(a_part_is_repaired_and_another_left),
 		T(drift_without_a_spec),
 	};
 

@@ -27,6 +27,8 @@ struct golden {
 	struct section sections[5];
 };
 
+#define NOW_MS 1796083200000 /* 2026-12-01 */
+
 enum { BEFORE, DAMAGE, AFTER, PLAN, JSON };
 
 /* ---- files -------------------------------------------------------------------------------------- */
@@ -139,13 +141,33 @@ static void state_is_lost(struct pass *p, const char *arg)
 	assert_int_equal(tree_remove(AT_FDCWD, arena_printf(&a, "%s/state", engine_dir), NULL), 0);
 }
 
+/* A spec of the same head that names only the VMs of arg, "web,db" or "none", was applied since. */
+static void was_applied(struct pass *p, const char *arg)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	char *text = arena_dup(&a, SPEC_HEAD);
+	struct pass other;
+
+	(void)p;
+	if (!strcmp(arg, "none"))
+		text = arena_printf(&a, "version: 1\nvms: {}\n");
+	else
+		text = arena_printf(&a, "%s  %s: {image: base, kernel: k, memory: 128MiB}\n", text, arg);
+	other = engine_pass(&a, text);
+	other.now_ms = NOW_MS - 3600000;
+	engine_look(&other);
+	if (!engine_is_empty(&other))
+		engine_act(&other);
+	pass_close(&other);
+}
+
 static const struct {
 	const char *verb;
 	void (*happen)(struct pass *p, const char *arg);
 } damages[] = {
 	{"dies", dies}, {"vanishes", vanishes}, {"tears", tears}, {"is-taken", is_taken},
 	{"tag-moves", tag_moves}, {"source", is_of_source}, {"no-prune", prunes_not},
-	{"state-is-lost", state_is_lost},
+	{"state-is-lost", state_is_lost}, {"applied-only", was_applied},
 };
 
 static void damage(struct pass *p, const char *text)
@@ -199,6 +221,7 @@ static void plan_once(struct arena *a, const struct golden *g, char **text, char
 {
 	struct pass p = engine_pass(a, g->sections[AFTER].text);
 
+	p.now_ms = NOW_MS;
 	damage(&p, g->sections[DAMAGE].text);
 	engine_look(&p);
 	snprintf(p.id, sizeof(p.id), "pass");

@@ -17,6 +17,7 @@
 #include "reconciler/engine/pass.h"
 #include "schema/base/log.h"
 #include "tests/lib/points.h"
+#include "tests/lib/kept.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/world.h"
 
@@ -31,6 +32,13 @@
 #define WEB_STOPPED "  web: {image: base, kernel: k, memory: 128MiB, running: false}\n"
 #define WEB_GROWN "  web: {image: base, kernel: k, memory: 128MiB, disk: 8GiB}\n"
 #define WEB_LABEL "  web: {image: base, kernel: k, memory: 128MiB, stop_timeout: 3s}\n"
+#define WWW "  www: {image: base, kernel: k, memory: 128MiB}\n"
+#define WWW_GROWN "  www: {image: base, kernel: k, memory: 128MiB, disk: 8GiB}\n"
+#define WWW_STOPPED "  www: {image: base, kernel: k, memory: 128MiB, running: false}\n"
+#define DB_ON_WWW "  db: {image: base, kernel: k, memory: 64MiB, depends_on: [www]}\n"
+#define DB_WAS_WEB "  db: {image: base, kernel: k, memory: 128MiB}\n"
+#define MOVED "moved: [{from: vm/web, to: vm/www}]\n"
+#define MOVED_TO_DB "moved: [{from: vm/web, to: vm/db}]\n"
 #define DB "  db: {image: base, kernel: k, memory: 64MiB, depends_on: [web]}\n"
 
 static char work[SCRATCH_MAX], state_dir[SCRATCH_MAX + 8], state_db[SCRATCH_MAX + 24];
@@ -64,23 +72,29 @@ static void start_will_fail(void)
 	world->script[0].mode = FAKE_FAIL_HALF;
 }
 
+static void db_was_deleted(void);
+
 static const struct scenario {
 	const char *name, *from, *to; /* NULL: nothing is wanted */
 	void (*damage)(void);
 	bool fails; /* the clean pass itself fails, and undoes */
+	bool lossless; /* every disk of before is there in the end, live or kept, and once */
 } scenarios[] = {
-	{"create", NULL, HEAD WEB DB, NULL, false},
-	{"live change", HEAD WEB, HEAD WEB_LABEL, NULL, false},
-	{"restart", HEAD WEB DB, HEAD WEB_BIGGER DB, NULL, false},
-	{"stop", HEAD WEB, HEAD WEB_STOPPED, NULL, false},
-	{"start", HEAD WEB_STOPPED, HEAD WEB, NULL, false},
-	{"grow", HEAD WEB, HEAD WEB_GROWN, NULL, false},
-	{"replace", HEAD WEB, OTHER_IMAGE WEB, NULL, false},
-	{"delete one of two", HEAD WEB DB, HEAD WEB, NULL, false},
-	{"delete all", HEAD WEB DB, NULL, NULL, false},
-	{"adopt", HEAD WEB DB, HEAD WEB DB, lose_state, false},
-	{"repair", HEAD WEB, HEAD WEB, vmm_dies, false},
-	{"undo", NULL, HEAD WEB, start_will_fail, true},
+	{"create", NULL, HEAD WEB DB, NULL, false, false},
+	{"live change", HEAD WEB, HEAD WEB_LABEL, NULL, false, false},
+	{"restart", HEAD WEB DB, HEAD WEB_BIGGER DB, NULL, false, false},
+	{"stop", HEAD WEB, HEAD WEB_STOPPED, NULL, false, false},
+	{"start", HEAD WEB_STOPPED, HEAD WEB, NULL, false, false},
+	{"grow", HEAD WEB, HEAD WEB_GROWN, NULL, false, false},
+	{"replace", HEAD WEB, OTHER_IMAGE WEB, NULL, false, false},
+	{"delete one of two", HEAD WEB DB, HEAD WEB, NULL, false, true},
+	{"delete all", HEAD WEB DB, NULL, NULL, false, true},
+	{"bring back", HEAD WEB DB, HEAD WEB DB, db_was_deleted, false, true},
+	{"rename", HEAD WEB, HEAD WWW MOVED, NULL, false, true},
+	{"rename a stopped VM", HEAD WEB_STOPPED, HEAD WWW_STOPPED MOVED, NULL, false, true},
+	{"adopt", HEAD WEB DB, HEAD WEB DB, lose_state, false, false},
+	{"repair", HEAD WEB, HEAD WEB, vmm_dies, false, false},
+	{"undo", NULL, HEAD WEB, start_will_fail, true, false},
 };
 
 #define N (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -197,6 +211,10 @@ static size_t count_rows(const char *sql)
 	return n;
 }
 
+/* Disks at the start of a scenario that may lose none of them. */
+static struct births before;
+static bool lossless;
+
 static void check_converged(const char *text, const char *what)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -212,8 +230,13 @@ static void check_converged(const char *text, const char *what)
 		fail_msg("%s: a foreign VM was touched", what);
 	if (count_rows("SELECT count(*) FROM journal WHERE state = 'intent'"))
 		fail_msg("%s: an intent is left open", what);
-	if (!text && count_rows("SELECT (SELECT count(*) FROM object) + (SELECT count(*) FROM lease)"))
+	if (!text && count_rows("SELECT count(*) FROM object"))
 		fail_msg("%s: rows are left", what);
+	wrong = kept_wrong(&a, world, state_db);
+	if (wrong)
+		fail_msg("%s: %s", what, wrong);
+	if (lossless && births_lost(world, &before))
+		fail_msg("%s: disk %u is lost, or there twice", what, births_lost(world, &before));
 }
 
 /* A pass with nothing in its way, and then all is well. */
@@ -246,6 +269,11 @@ static void check_reason(const struct outcome *out, int errnum, const char *what
 	fail_msg("%s: the error does not say why: \"%s\"", what, out->msg);
 }
 
+static void db_was_deleted(void)
+{
+	assert_int_equal(run_pass(HEAD WEB, true, false).failed, 0);
+}
+
 /* ---- set up ---------------------------------------------------------------------------------- */
 
 static void set_up(const struct scenario *s)
@@ -257,6 +285,7 @@ static void set_up(const struct scenario *s)
 		fail_msg("%s", err.msg);
 	assert_int_equal(mkdir(state_dir, 0700), 0);
 	memset(world, 0, sizeof(*world));
+	lossless = false;
 	stranger = fake_add(world, KIND_VM, "stranger");
 	stranger->foreign = stranger->running = true;
 	stranger->cid = 7777;
@@ -267,6 +296,8 @@ static void set_up(const struct scenario *s)
 	}
 	if (s->damage)
 		s->damage();
+	births_of(world, &before);
+	lossless = s->lossless;
 	world_save(start, state_dir, world);
 }
 

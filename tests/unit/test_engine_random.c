@@ -517,8 +517,12 @@ static void check_round(const char *text, const char *what)
 		wrong("%s: a row is not settled", what);
 	if (count_rows("SELECT count(*) FROM object WHERE kind = 'disk'") != (spec ? spec->vms.n : 0))
 		wrong("%s: there are rows of disks that nobody wants", what);
-	if (count_rows("SELECT count(*) FROM lease") > (spec ? spec->vms.n : 0))
+	if (count_rows("SELECT count(*) FROM lease WHERE owner LIKE 'vm/%'") > (spec ? spec->vms.n : 0) ||
+		count_rows("SELECT count(*) FROM lease WHERE owner NOT LIKE 'vm/%' AND owner NOT IN"
+			   " (SELECT 'kept/' || id FROM tombstone)"))
 		wrong("%s: there are leases of nobody", what);
+	if (count_rows("SELECT count(*) FROM tombstone WHERE state <> 'kept'"))
+		wrong("%s: a tombstone is neither open nor closed", what);
 }
 
 static void sabotage(unsigned how)

@@ -132,8 +132,8 @@ static void test_json(void **state)
 	assert_false(json_flag(j, "required", true));
 	topic = find(NULL);
 	all = explain_json(&scratch, &topic);
-	for (size_t i = 0; i < noun_count; i++)
-		rows += nouns[i]->n_fields;
+	for (size_t i = 0; i < noun_table_count; i++)
+		rows += noun_tables[i]->n_fields;
 	for (size_t i = 0; i < later_count; i++)
 		rows += later_nouns[i]->n_fields;
 	assert_int_equal(json_array_size(json_object_get(all, "fields")), rows);
@@ -191,19 +191,19 @@ static void check_example(const struct noun *noun, const struct field *f)
 static void test_examples(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < noun_count; i++)
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			check_example(nouns[i], &nouns[i]->fields[k]);
+	for (size_t i = 0; i < noun_table_count; i++)
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			check_example(noun_tables[i], &noun_tables[i]->fields[k]);
 }
 
 /* Each change class has words for each kind of object that a row names. */
 static void test_changes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < noun_count; i++)
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			if (!*describe_change(&nouns[i]->fields[k]))
-				fail_msg("%s: no words for its change", nouns[i]->fields[k].path);
+	for (size_t i = 0; i < noun_table_count; i++)
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			if (!*describe_change(&noun_tables[i]->fields[k]))
+				fail_msg("%s: no words for its change", noun_tables[i]->fields[k].path);
 }
 
 /* ---- effective ------------------------------------------------------------------------------ */

@@ -519,7 +519,7 @@ static const char *sample(const struct field *f)
 		return f->ref == KIND_N ? "[small]" : "[other]";
 	case FIELD_STRING:
 		return !strcmp(f->path, "workdir") ? "/a"
-		       : !strcmp(f->path, "drift.until") ? "2026-12-01"
+		       : strstr(f->path, ".until") ? "2026-12-01"
 		       : !strcmp(f->path, "platform") ? "linux/amd64" : "a";
 	default:
 		return value_of(f, f->min);

@@ -33,9 +33,9 @@ static void test_every_row(void **state)
 	const char *doc = fields_doc(&a);
 
 	(void)state;
-	for (size_t i = 0; i < noun_count; i++) {
-		for (size_t k = 0; k < nouns[i]->n_fields; k++) {
-			const char *path = nouns[i]->fields[k].path;
+	for (size_t i = 0; i < noun_table_count; i++) {
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++) {
+			const char *path = noun_tables[i]->fields[k].path;
 
 			if (!strstr(doc, arena_printf(&a, "\n| `%s`", path)))
 				fail_msg("%s is not in the document", path);

@@ -93,9 +93,9 @@ static const char *of_tables(void)
 {
 	struct paths p = {0};
 
-	for (size_t i = 0; i < noun_count; i++)
-		for (size_t k = 0; k < nouns[i]->n_fields; k++)
-			add(&p, nouns[i]->key, nouns[i]->fields[k].path);
+	for (size_t i = 0; i < noun_table_count; i++)
+		for (size_t k = 0; k < noun_tables[i]->n_fields; k++)
+			add(&p, noun_tables[i]->key, noun_tables[i]->fields[k].path);
 	return text_of(&p);
 }
 
@@ -151,10 +151,18 @@ static const char *of_schema(void)
 	struct paths p = {0};
 	const char *key;
 
-	json_object_foreach(top, key, noun)
+	json_object_foreach(top, key, noun) {
 		if (noun_find(key))
 			add_schema(&p, key, "", json_object_get(noun, "additionalProperties"));
+		else if (!strcmp(key, noun_guards.key))
+			add_schema(&p, key, "", noun);
+	}
 	return text_of(&p);
+}
+
+static bool is_table(const char *key)
+{
+	return noun_find(key) || !strcmp(key, noun_guards.key);
 }
 
 /* Lines of a document: heading gives the noun, row the field up to the first of end. */
@@ -168,7 +176,7 @@ static const char *of_document(const char *text, const char *heading, const char
 		const char *copy = arena_dupn(&scratch, line, n);
 
 		if (!strncmp(copy, heading, strlen(heading)))
-			noun = noun_find(copy + strlen(heading)) ? copy + strlen(heading) : NULL;
+			noun = is_table(copy + strlen(heading)) ? copy + strlen(heading) : NULL;
 		else if (noun && !strncmp(copy, row, strlen(row)))
 			add(&p, noun, arena_dupn(&scratch, copy + strlen(row),
 				(size_t)(strchrnul(copy + strlen(row), end) - copy) -
