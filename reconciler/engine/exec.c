@@ -1,10 +1,8 @@
 /* exec.c - run a plan; see exec.h for the order that must hold. */
-#include "reconciler/engine/exec.h"
+#include "reconciler/engine/executor.h"
 
-#include "reconciler/engine/backoff.h"
 #include "reconciler/engine/drive.h"
 #include "reconciler/engine/handles.h"
-#include "reconciler/engine/history.h"
 #include "reconciler/engine/many.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
@@ -15,200 +13,6 @@
 #include <string.h>
 
 enum { COMMIT_BETWEEN = 0, COMMIT_FIRST = 1, COMMIT_LAST = 2 };
-
-/* An outcome that waits for the next commit. */
-struct outcome {
-	int64_t intent;
-	const char *state, *error;
-};
-
-struct run {
-	struct exec *x;
-	struct arena *a;
-	struct plan_step *steps;   /* the plan's, with facts found on the way */
-	struct record *records;    /* one per view: as it will be written */
-	bool *touched;             /* per view: the row has to be written */
-	bool *forget;              /* per view: the row goes */
-	int64_t *intents;          /* per step */
-	bool *began;               /* per step: the driver was asked to do it */
-	uint32_t *before;          /* per step: the step before it in the same change, counted from 1;
-				    * 0: it is the first */
-	struct edge_lists needs;   /* per step: those that it needs */
-	VEC(uint32_t) dirty;       /* views whose row has to be written, or goes */
-	VEC(struct outcome) outcomes;
-	struct history history;
-};
-
-static const struct view *view_of(const struct run *r, uint32_t i)
-{
-	return &r->x->plan->views->v[i];
-}
-
-static const struct plan_step *step_at(const struct run *r, uint32_t i)
-{
-	return &r->steps[i];
-}
-
-/* ---- records ------------------------------------------------------------------------------ */
-
-static void apply_spec(struct run *r, uint32_t view)
-{
-	const struct object *o = view_of(r, view)->object;
-	struct record *rec = &r->records[view];
-
-	rec->fields = (struct kvs){0};
-	field_values(r->a, o->spec->noun, o->spec, o->kind, &rec->fields);
-	rec->where = arena_printf(r->a, "%s:%u:%u", o->spec->pos.file, o->spec->pos.line,
-		o->spec->pos.col);
-}
-
-/* The row has to be written with the next commit. */
-static void touch(struct run *r, uint32_t view)
-{
-	if (!r->touched[view] && !r->forget[view])
-		*vec_push(r->a, &r->dirty) = view;
-	r->touched[view] = true;
-}
-
-static void forget(struct run *r, uint32_t view)
-{
-	touch(r, view);
-	r->forget[view] = true;
-}
-
-/* A held VM is recorded as held; its other fields stay what they are. */
-static void apply_hold(struct run *r, uint32_t view)
-{
-	const struct spec_head *head = view_of(r, view)->object->spec;
-
-	for (size_t i = 0; i < head->noun->n_fields; i++) {
-		const struct field *f = &head->noun->fields[i];
-
-		if (f->feeds == view_of(r, view)->object->kind && !strncmp(f->path, "drift.", 6))
-			kvs_set(r->a, &r->records[view].fields, f->path, field_print(r->a, f, head));
-	}
-	touch(r, view);
-}
-
-static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
-{
-	struct record *rec = &r->records[view];
-
-	if (rec->state != state || !rec->changed_at_ms)
-		rec->changed_at_ms = clock_real_ms();
-	rec->state = state;
-	rec->reason = arena_dup(r->a, reason);
-	touch(r, view);
-}
-
-static void set_failed(struct run *r, uint32_t view, const char *reason)
-{
-	struct record *rec = &r->records[view];
-
-	set_state(r, view, RECORD_FAILED, reason);
-	rec->attempts++;
-	rec->retry_at_ms = clock_real_ms() + backoff_ms(rec->name, rec->attempts);
-}
-
-static void set_made(struct run *r, uint32_t view)
-{
-	set_state(r, view, RECORD_MADE, NULL);
-	r->records[view].attempts = 0;
-	r->records[view].retry_at_ms = 0;
-}
-
-static void load_rows(struct run *r)
-{
-	const struct plan *plan = r->x->plan;
-
-	for (uint32_t i = 0; i < plan->views->n; i++) {
-		const struct view *v = view_of(r, i);
-
-		if (v->record) {
-			r->records[i] = *v->record;
-			kvs_copy(r->a, &r->records[i].fields, &v->record->fields);
-			kvs_copy(r->a, &r->records[i].facts, &v->record->facts);
-		} else {
-			r->records[i] = (struct record){
-				.kind = v->object->kind,
-				.name = v->object->name,
-				.source = r->x->source,
-			};
-		}
-	}
-}
-
-/* Changes of the record alone: nothing in the world has to be done for them. */
-static void settle_rows(struct run *r)
-{
-	const struct plan *plan = r->x->plan;
-	bool *has_step = arena_array(r->a, plan->views->n + 1, sizeof(bool));
-
-	vec_each(s, &plan->steps)
-		if (!s->prune)
-			has_step[s->view] = true;
-	for (uint32_t i = 0; i < plan->views->n; i++) {
-		enum verdict verdict = plan->deltas[i].verdict;
-
-		if (verdict == VERDICT_NONE || verdict == VERDICT_CONFLICT || has_step[i])
-			continue;
-		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
-			forget(r, i);
-			continue;
-		}
-		if (plan->deltas[i].drift == DRIFT_HOLD) {
-			apply_hold(r, i);
-			continue;
-		}
-		apply_spec(r, i);
-		kvs_merge(r->a, &r->records[i].facts, plan->facts[i]);
-		set_made(r, i);
-	}
-}
-
-static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit", "accel",
-	"was"};
-
-static void drop_process_facts(struct run *r, uint32_t view)
-{
-	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
-		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
-}
-
-/* The disk is where its name says: from before its making on, and after it was moved there. */
-static void is_at_home(struct record *disk, struct arena *a)
-{
-	kvs_set(a, &disk->facts, "kept", NULL);
-	kvs_set(a, &disk->facts, "was", NULL);
-}
-
-/* What the row says while the step is on its way. New fields and names are written only by the
- * step that makes the object: before it the old ones still describe what is there. */
-static void mark_intent(struct run *r, const struct plan_step *s)
-{
-	struct record *rec = &r->records[s->view];
-
-	if (s->step.kind == KIND_GUEST || s->prune)
-		return;
-	if (s->step.op == STEP_DELETE || s->step.op == STEP_STOP) {
-		set_state(r, s->view, RECORD_DELETING, rec->reason);
-		return;
-	}
-	/* A change in place that did not happen leaves the old thing: only its success is recorded. */
-	if (s->step.op == STEP_UPDATE) {
-		set_state(r, s->view, RECORD_MAKING, rec->reason);
-		return;
-	}
-	if (s->step.op == STEP_START) { /* what an earlier process was is over */
-		drop_process_facts(r, s->view);
-		kvs_set(r->a, &rec->facts, "ready", "no");
-	}
-	apply_spec(r, s->view);
-	is_at_home(rec, r->a);
-	kvs_merge(r->a, &rec->facts, &s->step.args);
-	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
-	set_state(r, s->view, RECORD_MAKING, rec->reason);
-}
 
 /* ---- facts found on the way ------------------------------------------------------------------ */
 
@@ -267,40 +71,6 @@ static void complete_args(struct run *r, uint32_t from, uint32_t to)
 
 /* ---- commits ------------------------------------------------------------------------------ */
 
-static int compare_index(const void *x, const void *y)
-{
-	const uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-
-	return a < b ? -1 : a > b;
-}
-
-static int forget_row(struct run *r, const struct record *rec, struct err *e)
-{
-	struct store *store = r->x->store;
-
-	if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
-		return -1;
-	return tomb_forget(r->x->tombs, rec, store, r->a, e);
-}
-
-static int write_rows(struct run *r, struct err *e)
-{
-	/* In the order of the views, as they are printed: the same pass gives the same history. */
-	if (r->dirty.n)
-		qsort(r->dirty.v, r->dirty.n, sizeof(*r->dirty.v), compare_index);
-	vec_each(at, &r->dirty) {
-		const uint32_t i = *at;
-		const struct record *rec = &r->records[i];
-
-		history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec, r->forget[i]);
-		if (r->forget[i] ? forget_row(r, rec, e) < 0 : store_put(r->x->store, rec, e) < 0)
-			return -1;
-		r->forget[i] = r->touched[i] = false;
-	}
-	r->dirty.n = 0;
-	return 0;
-}
-
 static int write_outcomes(struct run *r, struct err *e)
 {
 	vec_each(o, &r->outcomes)
@@ -334,7 +104,7 @@ static int write_intents(struct run *r, uint32_t from, uint32_t to, struct err *
 			continue;
 		if (store_intent(r->x->store, r->x->pass, &step_at(r, i)->step, &r->intents[i], e) < 0)
 			return -1;
-		mark_intent(r, step_at(r, i));
+		rows_mark_intent(r, step_at(r, i));
 		history_step(&r->history, view_of(r, step_at(r, i)->view), &step_at(r, i)->step, "began",
 			NULL);
 	}
@@ -351,7 +121,7 @@ static int commit(struct run *r, uint32_t from, uint32_t to, unsigned which, str
 	if ((which & COMMIT_FIRST && (store_close_intents(store, e) < 0 || write_first(r, e) < 0 ||
 		write_leases(r, e) < 0)) ||
 		write_outcomes(r, e) < 0 || write_intents(r, from, to, e) < 0 ||
-		write_rows(r, e) < 0 || history_write(&r->history, store, e) < 0 ||
+		rows_write(r, e) < 0 || history_write(&r->history, store, e) < 0 ||
 		(which & COMMIT_LAST && store_drop_unused_leases(store, e) < 0)) {
 		store_rollback(store);
 		return -1;
@@ -393,9 +163,9 @@ static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
 	if (r->x->plan->deltas[i].verdict == VERDICT_NONE)
 		return;
 	if (!vm->record && !r->records[i].where)
-		apply_spec(r, i);
+		rows_apply_spec(r, i);
 	if (r->records[i].state != RECORD_FAILED || !r->touched[i])
-		set_failed(r, i, why);
+		rows_set_failed(r, i, why);
 }
 
 static void skip(struct run *r, uint32_t i, const struct step *on)
@@ -477,10 +247,10 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
  * would be started with by now. */
 static void stopped_as_asked(struct run *r, uint32_t view)
 {
-	apply_spec(r, view);
+	rows_apply_spec(r, view);
 	kvs_merge(r->a, &r->records[view].facts, r->x->plan->facts[view]);
-	drop_process_facts(r, view);
-	set_made(r, view);
+	rows_drop_process(r, view);
+	rows_set_made(r, view);
 }
 
 /* Also of a VM that runs since an earlier pass, whose wait was all that was left to do. */
@@ -488,11 +258,11 @@ static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
 {
 	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
 	if (verdict == VERDICT_LIVE) {
-		apply_spec(r, view);
+		rows_apply_spec(r, view);
 		/* It may have been found by its mark alone: a pass that died had started it. */
 		kvs_merge(r->a, &r->records[view].facts, &view_of(r, view)->observed.facts);
 	}
-	set_made(r, view);
+	rows_set_made(r, view);
 }
 
 static void step_succeeded(struct run *r, const struct plan_step *s, const struct kvs *facts)
@@ -502,7 +272,7 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 
 	if (s->prune) {
 		kvs_set(r->a, &rec->facts, "old", NULL);
-		touch(r, s->view);
+		rows_touch(r, s->view);
 		return;
 	}
 	if (s->step.kind == KIND_GUEST) {
@@ -511,22 +281,22 @@ static void step_succeeded(struct run *r, const struct plan_step *s, const struc
 		return;
 	}
 	if (s->step.op == STEP_STOP)
-		drop_process_facts(r, s->view);
+		rows_drop_process(r, s->view);
 	if (s->step.op == STEP_UPDATE) {
-		apply_spec(r, s->view);
+		rows_apply_spec(r, s->view);
 		kvs_merge(r->a, &rec->facts, &s->step.args);
-		is_at_home(rec, r->a);
+		rows_at_home(rec, r->a);
 	}
 	kvs_merge(r->a, &rec->facts, facts);
 	if (s->step.op == STEP_DELETE && (verdict == VERDICT_DELETE || verdict == VERDICT_FORGET))
-		forget(r, s->view);
+		rows_forget(r, s->view);
 	else if (s->step.op == STEP_STOP && view_of(r, s->view)->object &&
 		!((const struct vm_spec *)(const void *)view_of(r, s->view)->object->spec)->running)
 		stopped_as_asked(r, s->view);
 	else if (s->step.op != STEP_STOP && s->step.op != STEP_DELETE)
-		set_made(r, s->view);
+		rows_set_made(r, s->view);
 	else
-		touch(r, s->view);
+		rows_touch(r, s->view);
 }
 
 static void undo_one(struct run *r, uint32_t i, const char *why)
@@ -541,12 +311,12 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 		log_warn("undo failed", "object=%s/%s error=\"%s\"", kind_name(s->step.kind),
 			s->step.name, more.msg);
 		note_outcome(r, i, "undo-failed", more.msg);
-		set_failed(r, s->view, arena_printf(r->a, "%s; undo: %s", why, more.msg));
+		rows_set_failed(r, s->view, arena_printf(r->a, "%s; undo: %s", why, more.msg));
 		err_join(&res->err, &more);
 		return;
 	}
 	if (s->step.kind == KIND_VM) {
-		drop_process_facts(r, s->view);
+		rows_drop_process(r, s->view);
 		if (existed)
 			write_handles(r, s->step.name, NULL);
 		else
@@ -559,9 +329,9 @@ static void undo_one(struct run *r, uint32_t i, const char *why)
 	}
 	/* A VM keeps its row, its identity and its reason; what was made for it is gone again. */
 	if (s->step.kind == KIND_VM || existed)
-		set_failed(r, s->view, why);
+		rows_set_failed(r, s->view, why);
 	else
-		forget(r, s->view);
+		rows_forget(r, s->view);
 }
 
 /* Undo the failed step and what was made before it in the same change, in reverse. */
@@ -593,7 +363,7 @@ static void step_failed(struct run *r, uint32_t i)
 		r->x->not_ready++;
 		note_outcome(r, i, "failed", res->err.msg);
 		r->records[s->view].reason = arena_dup(r->a, res->err.msg);
-		touch(r, s->view);
+		rows_touch(r, s->view);
 		return;
 	}
 	res->state = STEP_FAILED;
@@ -608,7 +378,7 @@ static void step_failed(struct run *r, uint32_t i)
 	} else {
 		note_outcome(r, i, "failed", res->err.msg);
 		if (!s->prune)
-			set_failed(r, s->view, res->err.msg);
+			rows_set_failed(r, s->view, res->err.msg);
 	}
 	blame_vm(r, s, res->err.msg);
 }
@@ -785,8 +555,8 @@ int exec_run(struct exec *x, struct err *e)
 	history_decisions(&r.history, x->interrupted);
 	group_steps(&r);
 	graph_needs(a, x->plan->steps.n, &x->plan->needs, &r.needs);
-	load_rows(&r);
-	settle_rows(&r);
+	rows_load(&r);
+	rows_settle(&r);
 	for (; from < x->plan->steps.n; from = to) {
 		const uint32_t level = step_at(&r, from)->step.level;
 

@@ -1,0 +1,202 @@
+/* rows.c - what a pass makes of the saved rows; see executor.h. */
+#include "reconciler/engine/executor.h"
+
+#include "reconciler/engine/backoff.h"
+#include "schema/base/clock.h"
+#include "schema/field.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void rows_apply_spec(struct run *r, uint32_t view)
+{
+	const struct object *o = view_of(r, view)->object;
+	struct record *rec = &r->records[view];
+
+	rec->fields = (struct kvs){0};
+	field_values(r->a, o->spec->noun, o->spec, o->kind, &rec->fields);
+	rec->where = arena_printf(r->a, "%s:%u:%u", o->spec->pos.file, o->spec->pos.line,
+		o->spec->pos.col);
+}
+
+/* The row has to be written with the next commit. */
+void rows_touch(struct run *r, uint32_t view)
+{
+	if (!r->touched[view] && !r->forget[view])
+		*vec_push(r->a, &r->dirty) = view;
+	r->touched[view] = true;
+}
+
+void rows_forget(struct run *r, uint32_t view)
+{
+	rows_touch(r, view);
+	r->forget[view] = true;
+}
+
+/* A held VM is recorded as held; its other fields stay what they are. */
+static void apply_hold(struct run *r, uint32_t view)
+{
+	const struct spec_head *head = view_of(r, view)->object->spec;
+
+	for (size_t i = 0; i < head->noun->n_fields; i++) {
+		const struct field *f = &head->noun->fields[i];
+
+		if (f->feeds == view_of(r, view)->object->kind && !strncmp(f->path, "drift.", 6))
+			kvs_set(r->a, &r->records[view].fields, f->path, field_print(r->a, f, head));
+	}
+	rows_touch(r, view);
+}
+
+static void set_state(struct run *r, uint32_t view, enum record_state state, const char *reason)
+{
+	struct record *rec = &r->records[view];
+
+	if (rec->state != state || !rec->changed_at_ms)
+		rec->changed_at_ms = clock_real_ms();
+	rec->state = state;
+	rec->reason = arena_dup(r->a, reason);
+	rows_touch(r, view);
+}
+
+void rows_set_failed(struct run *r, uint32_t view, const char *reason)
+{
+	struct record *rec = &r->records[view];
+
+	set_state(r, view, RECORD_FAILED, reason);
+	rec->attempts++;
+	rec->retry_at_ms = clock_real_ms() + backoff_ms(rec->name, rec->attempts);
+}
+
+void rows_set_made(struct run *r, uint32_t view)
+{
+	set_state(r, view, RECORD_MADE, NULL);
+	r->records[view].attempts = 0;
+	r->records[view].retry_at_ms = 0;
+}
+
+void rows_load(struct run *r)
+{
+	const struct plan *plan = r->x->plan;
+
+	for (uint32_t i = 0; i < plan->views->n; i++) {
+		const struct view *v = view_of(r, i);
+
+		if (v->record) {
+			r->records[i] = *v->record;
+			kvs_copy(r->a, &r->records[i].fields, &v->record->fields);
+			kvs_copy(r->a, &r->records[i].facts, &v->record->facts);
+		} else {
+			r->records[i] = (struct record){
+				.kind = v->object->kind,
+				.name = v->object->name,
+				.source = r->x->source,
+			};
+		}
+	}
+}
+
+/* Changes of the record alone: nothing in the world has to be done for them. */
+void rows_settle(struct run *r)
+{
+	const struct plan *plan = r->x->plan;
+	bool *has_step = arena_array(r->a, plan->views->n + 1, sizeof(bool));
+
+	vec_each(s, &plan->steps)
+		if (!s->prune)
+			has_step[s->view] = true;
+	for (uint32_t i = 0; i < plan->views->n; i++) {
+		enum verdict verdict = plan->deltas[i].verdict;
+
+		if (verdict == VERDICT_NONE || verdict == VERDICT_CONFLICT || has_step[i])
+			continue;
+		if (verdict == VERDICT_FORGET || verdict == VERDICT_DELETE) {
+			rows_forget(r, i);
+			continue;
+		}
+		if (plan->deltas[i].drift == DRIFT_HOLD) {
+			apply_hold(r, i);
+			continue;
+		}
+		rows_apply_spec(r, i);
+		kvs_merge(r->a, &r->records[i].facts, plan->facts[i]);
+		rows_set_made(r, i);
+	}
+}
+
+static const char *const process_facts[] = {"pid", "start", "boot_id", "nonce", "exit", "accel",
+	"was"};
+
+void rows_drop_process(struct run *r, uint32_t view)
+{
+	for (size_t i = 0; i < sizeof(process_facts) / sizeof(process_facts[0]); i++)
+		kvs_set(r->a, &r->records[view].facts, process_facts[i], NULL);
+}
+
+/* The disk is where its name says: from before its making on, and after it was moved there. */
+void rows_at_home(struct record *disk, struct arena *a)
+{
+	kvs_set(a, &disk->facts, "kept", NULL);
+	kvs_set(a, &disk->facts, "was", NULL);
+}
+
+/* What the row says while the step is on its way. New fields and names are written only by the
+ * step that makes the object: before it the old ones still describe what is there. */
+void rows_mark_intent(struct run *r, const struct plan_step *s)
+{
+	struct record *rec = &r->records[s->view];
+
+	if (s->step.kind == KIND_GUEST || s->prune)
+		return;
+	if (s->step.op == STEP_DELETE || s->step.op == STEP_STOP) {
+		set_state(r, s->view, RECORD_DELETING, rec->reason);
+		return;
+	}
+	/* A change in place that did not happen leaves the old thing: only its success is recorded. */
+	if (s->step.op == STEP_UPDATE) {
+		set_state(r, s->view, RECORD_MAKING, rec->reason);
+		return;
+	}
+	if (s->step.op == STEP_START) { /* what an earlier process was is over */
+		rows_drop_process(r, s->view);
+		kvs_set(r->a, &rec->facts, "ready", "no");
+	}
+	rows_apply_spec(r, s->view);
+	rows_at_home(rec, r->a);
+	kvs_merge(r->a, &rec->facts, &s->step.args);
+	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
+	set_state(r, s->view, RECORD_MAKING, rec->reason);
+}
+
+static int compare_index(const void *x, const void *y)
+{
+	const uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+static int forget_row(struct run *r, const struct record *rec, struct err *e)
+{
+	struct store *store = r->x->store;
+
+	if (store_forget(store, rec->kind, rec->name, rec->source, e) < 0)
+		return -1;
+	return tomb_forget(r->x->tombs, rec, store, r->a, e);
+}
+
+int rows_write(struct run *r, struct err *e)
+{
+	/* In the order of the views, as they are printed: the same pass gives the same history. */
+	if (r->dirty.n)
+		qsort(r->dirty.v, r->dirty.n, sizeof(*r->dirty.v), compare_index);
+	vec_each(at, &r->dirty) {
+		const uint32_t i = *at;
+		const struct record *rec = &r->records[i];
+
+		history_row(&r->history, view_of(r, i), &r->x->plan->deltas[i], rec, r->forget[i]);
+		if (r->forget[i] ? forget_row(r, rec, e) < 0 : store_put(r->x->store, rec, e) < 0)
+			return -1;
+		r->forget[i] = r->touched[i] = false;
+	}
+	r->dirty.n = 0;
+	return 0;
+}
