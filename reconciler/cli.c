@@ -436,6 +436,9 @@ static int run(struct cli *c, struct err *e)
 		cli_help(c, c->cmd, c->help ? stdout : stderr);
 		return c->help ? 0 : err_exit_code(ERR_USAGE);
 	}
+	if (!c->cmd->args[0] && c->args.n)
+		return err_set(e, ERR_USAGE, "%s takes no argument, and got \"%.80s\"", c->cmd->name,
+			c->args.v[0]);
 	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);

@@ -16,6 +16,7 @@ declare -A good=(
 declare -A bad=(
 	[status]=wbe [drift]='--ignore nothing-of-that-name' [events]=nothing/web [explain]=vms.memroy
 	[recover]="--state-dir $work/file" [gc]="--state-dir $work/file" [version]=--tail [why]=vm/wbe
+	[doctor]=web
 )
 : >"$work/file"
 rc apply "$work/empty-vms.yaml"
@@ -23,7 +24,7 @@ takes=$("$reconcile" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | 
 	"$reconcile" help "$name" | grep -q -e '-o, --output' && echo "$name"
 done)
 tap_is "commands that take -o json" "$(tr '\n' ' ' <<<"$takes")" \
-	"validate plan apply status drift events why delete explain image recover gc version "
+	"validate plan apply status drift events why delete undelete explain image recover gc doctor version "
 for name in $takes; do
 	[ "$name" != image ] || continue # has verbs, and tests of its own
 	# shellcheck disable=SC2086 # words on purpose
@@ -32,7 +33,7 @@ for name in $takes; do
 	document "$name that fails" "$name" -o json ${bad[$name]-"$work/none.yaml"}
 	tap_is "$name that fails: an error with all its members" "$(json_py 'e = d["errors"][0]
 print(d["exit_code"] > 0, sorted(set(e) - {"object", "op", "pass"}), bool(e["message"]))')" \
-		"True ['column', 'file', 'hint', 'kind', 'line', 'message', 'other'] True"
+		"True ['also', 'column', 'expected', 'file', 'hint', 'kind', 'line', 'message'] True"
 	tap_is "$name that fails: not said twice" "$(grep -c 'error:' "$err")" 0
 done
 document "an option that is none, before the format" plan --sate-dir x -o json
