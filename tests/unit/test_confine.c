@@ -144,7 +144,7 @@ static void calls(void **state)
 {
 	(void)state;
 	if (!confine_is_real())
-		skip();
+		skip_because("builds with sanitizers are not confined");
 	assert_int_equal(outcome(local_works), 0);
 	assert_int_equal(outcome(network_works), 0);
 	assert_int_equal(outcome(local_has_no_network), 0);
@@ -194,7 +194,7 @@ static void files(void **state)
 	(void)state;
 	if (!confine_is_real() ||
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
-		skip();
+		skip_because("no Landlock, or a build with sanitizers");
 	assert_int_equal(outcome(files_are_confined), 0);
 	assert_int_equal(outcome(only_writing_is_confined), 0);
 }
