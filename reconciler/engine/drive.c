@@ -23,3 +23,9 @@ int drive_undo(struct host *h, const struct step *s, struct err *e)
 	return point_fails("driver.undo done")
 		? err_sys(e, errno, "cannot see %s/%s undone", kind_name(s->kind), s->name) : 0;
 }
+
+void drive_tidy(struct host *h, enum kind kind, const struct view *views, size_t n)
+{
+	if (driver_for(kind)->tidy)
+		driver_for(kind)->tidy(h, views, n);
+}

@@ -2,6 +2,7 @@
 #include "reconciler/engine/pass.h"
 
 #include "reconciler/engine/drift.h"
+#include "reconciler/engine/drive.h"
 #include "reconciler/engine/handles.h"
 #include "reconciler/engine/history.h"
 #include "reconciler/engine/recall.h"
@@ -267,8 +268,8 @@ static int observe(struct pass *p, struct err *e)
 		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
 		if (driver_look_for(kind).observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
-		if (p->write && driver_for(kind)->tidy)
-			driver_for(kind)->tidy(&p->home.host, &p->views.v[from], to - from);
+		if (p->write)
+			drive_tidy(&p->home.host, kind, &p->views.v[from], to - from);
 	}
 	return 0;
 }

@@ -1,11 +1,11 @@
 /* tombstone.c - deleted VMs that can come back; see tombstone.h. */
 #include "reconciler/engine/tombstone.h"
 
+#include "reconciler/engine/drive.h"
 #include "reconciler/engine/pass.h"
 #include "schema/base/clock.h"
 #include "schema/base/json.h"
 #include "schema/base/log.h"
-#include "schema/base/point.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -424,8 +424,7 @@ static int purge_one(struct pass *p, const struct tombstone *t, struct err *e)
 	kvs_set(p->a, &step.args, "kept", tomb_file(p->a, t->id));
 	if (begin_purge(p, t, &step, &intent, e) < 0)
 		return -1;
-	rc = point_fails("driver.apply") ? err_set(&why, ERR_SYSTEM, "cannot remove what is kept")
-		: driver_for(KIND_DISK)->apply(&p->home.host, &step, &facts, &why);
+	rc = drive_apply(&p->home.host, &step, &facts, &why);
 	if (rc < 0)
 		log_warn("what is kept of a deleted VM cannot be removed", "vm=%s error=\"%s\"", t->name,
 			why.msg);
