@@ -124,7 +124,8 @@ static void bring_back(struct pass *p, struct view *disk, struct view *vm,
 	const char *owner = tomb_owner(p->a, from->id);
 	struct tombstone *t;
 
-	if (from->state == TOMB_CLOSING && !is_going(disk)) {
+	/* With steps at the same time the VM may be forgotten before its disk is begun with. */
+	if (from->state == TOMB_CLOSING && !is_going(disk) && vm && vm->record) {
 		*vec_push(p->a, &p->tombs.stale) = from->id;
 		return;
 	}
