@@ -92,6 +92,7 @@ static struct record *row_back(struct arena *a, const struct tombstone *t, const
 	struct record *r = arena_new(a, struct record);
 
 	*r = *of;
+	r->changed_at_ms = clock_real_ms(); /* a tombstone does not keep it, and it is a change */
 	kvs_copy(a, &r->facts, &of->facts);
 	if (r->kind == KIND_DISK)
 		kvs_set(a, &r->facts, "kept", tomb_file(a, t->id));
