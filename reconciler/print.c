@@ -170,7 +170,7 @@ const char *print_action(const struct pass *p, uint32_t view)
 
 	vec_each(s, &p->plan.steps)
 		if (s->view == view && s->step.kind == KIND_VM) {
-			stops |= s->step.op == STEP_STOP;
+			stops |= s->step.op == STEP_STOP && d->view->observed.running;
 			starts |= s->step.op == STEP_START;
 		}
 	if (d->kind == KIND_VM && d->verdict != VERDICT_DELETE && (stops || starts)) {
@@ -178,9 +178,11 @@ const char *print_action(const struct pass *p, uint32_t view)
 			return "create";
 		return stops && starts ? "restart" : starts ? "start" : "stop";
 	}
+	if (d->verdict == VERDICT_RESTART && d->view->record &&
+		kvs_get(&d->view->record->facts, "was"))
+		return "rename";
 	if (d->verdict == VERDICT_RESTART && d->kind == KIND_DISK)
-		return kvs_get(&d->view->record->facts, "kept") ? "undelete"
-			: kvs_get(&d->view->record->facts, "was") ? "rename" : "grow";
+		return kvs_get(&d->view->record->facts, "kept") ? "undelete" : "grow";
 	if (d->verdict == VERDICT_CREATE && d->view->record)
 		return "repair";
 	if (d->verdict == VERDICT_LIVE)
@@ -343,13 +345,13 @@ static const char *counts_text(struct arena *a, const struct plan *plan)
 	return text;
 }
 
-/* VMs that are running and will be stopped. */
+/* VMs that are running and will be stopped: only those have a guest that is asked to. */
 static const char *downtime_text(struct arena *a, const struct plan *plan)
 {
 	char *text = "";
 
 	vec_each(s, &plan->steps)
-		if (s->step.op == STEP_STOP && s->step.kind == KIND_VM)
+		if (s->step.op == STEP_STOP && s->step.kind == KIND_GUEST)
 			text = arena_printf(a, "%s%svm/%s", text, text[0] ? ", " : "", s->step.name);
 	return text[0] ? arena_printf(a, "Downtime: %s.", text) : "No downtime.";
 }

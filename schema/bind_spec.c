@@ -142,6 +142,12 @@ static const struct vm_spec *vm_named(const struct load *l, const char *name)
 	return map_get(&l->names[KIND_VM], name, strlen(name));
 }
 
+/* It stands for its replicas and is no VM itself, so that a VM may move from its name to a replica's. */
+static bool is_group(const struct vm_spec *vm, const char *name)
+{
+	return vm && vm->replicas && !strcmp(vm->head.name, name);
+}
+
 static void conflict(struct load *l, struct pos at, struct pos other, const char *hint,
 	const char *msg)
 {
@@ -165,9 +171,13 @@ static void check_move(struct load *l, const struct moved_spec *m)
 	if (!strcmp(m->from, m->to))
 		conflict(l, m->to_pos, m->from_pos, NULL, arena_printf(l->a,
 			"%s cannot move to itself", quoted(l, m->to)));
-	else if (from && !l->incomplete)
+	else if (from && !is_group(from, m->from) && !l->incomplete)
 		conflict(l, m->from_pos, from->head.pos, "rename it there, or take this entry away",
 			arena_printf(l->a, "%s is still declared", quoted(l, m->from)));
+	else if (is_group(to, m->to))
+		conflict(l, m->to_pos, to->head.pos, arena_printf(l->a, "name one of them, such as vm/%s-1, "
+			"in an entry of its own", m->to), arena_printf(l->a,
+			"%s stands for its replicas", quoted(l, m->to)));
 	else if (!to && !l->incomplete)
 		conflict(l, m->to_pos, nowhere, "declare it under vms, with the fields of the old one",
 			arena_printf(l->a, "%s is not declared", quoted(l, m->to)));

@@ -139,7 +139,7 @@ static void judge(struct host *h, struct view *v)
 	} else if (!v->record) {
 		o->seen = SEEN_FOREIGN;
 		o->reason = arena_printf(h->arena, "vms/%s/" IMG " exists, but no record says "
-			"whose it is", name);
+			"whose it is; if the database was lost: reconcile recover", name);
 	} else if ((uint64_t)st.st_size < size) {
 		o->seen = SEEN_DRIFTED;
 		o->cost = CHANGE_DATA_LOSS;

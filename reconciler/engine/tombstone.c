@@ -92,6 +92,7 @@ static struct record *row_back(struct arena *a, const struct tombstone *t, const
 	struct record *r = arena_new(a, struct record);
 
 	*r = *of;
+	r->changed_at_ms = clock_real_ms(); /* a tombstone does not keep it, and it is a change */
 	kvs_copy(a, &r->facts, &of->facts);
 	if (r->kind == KIND_DISK)
 		kvs_set(a, &r->facts, "kept", tomb_file(a, t->id));
@@ -124,7 +125,8 @@ static void bring_back(struct pass *p, struct view *disk, struct view *vm,
 	const char *owner = tomb_owner(p->a, from->id);
 	struct tombstone *t;
 
-	if (from->state == TOMB_CLOSING && !is_going(disk)) {
+	/* With steps at the same time the VM may be forgotten before its disk is begun with. */
+	if (from->state == TOMB_CLOSING && !is_going(disk) && vm && vm->record) {
 		*vec_push(p->a, &p->tombs.stale) = from->id;
 		return;
 	}

@@ -239,6 +239,7 @@ static void test_another_disk_is_never_touched(void **state)
 	assert_int_equal(apply(w, STEP_CREATE), -1);
 	assert_int_equal(w->e.kind, ERR_CONFLICT);
 	assert_int_equal(look(w, RECORD_MADE, false, true).seen, SEEN_FOREIGN);
+	assert_non_null(strstr(look(w, RECORD_MADE, false, true).reason, "reconcile recover"));
 	assert_int_equal(driver_disk.undo(&w->h, &w->step, &w->e), 0);
 	assert_int_equal(byte_at(w, 0), 'D');
 }

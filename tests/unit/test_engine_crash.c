@@ -524,6 +524,47 @@ static void renamed_deleted_and_back(void **state)
 			}
 }
 
+/* As steps at the same time leave it: a VM is forgotten and its disk has not been begun with. */
+static void unbegin_disk(void)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open_v2(state_db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE object SET state = 'made' WHERE kind = 'disk';"
+		"DELETE FROM journal WHERE kind = 'disk' AND state = 'intent'", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* A deletion dies before k, and then its VM is wanted after all: it has the identity that it had. */
+static void deletion_taken_back(void **state)
+{
+	const struct scenario s = {"delete, and back", HEAD WEB DB, HEAD WEB, NULL, true};
+	uint32_t calls;
+
+	(void)state;
+	set_up_world(&s);
+	run_pass(s.to, true);
+	calls = world->calls;
+	for (uint32_t k = 1; k <= calls; k++) {
+		uint64_t cid;
+		char what[200];
+
+		snprintf(what, sizeof(what), "%s, killed before call %u", s.name, k);
+		set_up_world(&s);
+		cid = fake_find(world, KIND_VM, "db")->cid;
+		script(0, k, FAKE_KILL_BEFORE);
+		run_pass(s.to, true);
+		unbegin_disk();
+		if (run_pass(s.from, true).failed)
+			fail_msg("%s: it cannot come back", what);
+		check_converged(s.from, what);
+		if (fake_find(world, KIND_VM, "db")->cid != cid)
+			fail_msg("%s: another context id", what);
+		points++;
+	}
+}
+
 /* A guest that is slow is a condition: nothing is undone, the VM goes on running. */
 static void not_ready_is_no_failure(void **state)
 {
@@ -605,7 +646,7 @@ static int remove_work(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * N + 4];
+	struct CMUnitTest tests[4 * N + 5];
 	size_t n = 0;
 
 	for (size_t i = 0; i < N; i++) {
@@ -617,6 +658,7 @@ int main(void)
 		tests[n++] = (struct CMUnitTest){"death in recovery", death_in_recovery, NULL, NULL, s};
 	}
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(renamed_deleted_and_back);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(deletion_taken_back);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(not_ready_is_no_failure);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(foreign_is_a_conflict);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(there_and_back);
