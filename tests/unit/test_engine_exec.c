@@ -271,6 +271,39 @@ static void a_new_revision_is_tried_afresh(void **state)
 	assert_true(r->retry_at_ms <= clock_real_ms() + 1200);
 }
 
+/* ---- reboot ------------------------------------------------------------------------------------- */
+
+/* Rows and handles.json say that both run, with pids of an earlier boot; no process is there. Both are
+ * started again on the disks that they had, with the same identity. */
+static void after_a_reboot_nothing_is_believed(void **state)
+{
+	static const char spec[] = SPEC_WEB DB;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	uint32_t disk, starts = 0;
+	struct pass p;
+
+	(void)state;
+	engine_apply(spec);
+	disk = fake_find(engine_world, KIND_DISK, "web")->birth;
+	fake_find(engine_world, KIND_VM, "web")->running = false;
+	fake_find(engine_world, KIND_VM, "db")->running = false;
+	assert_non_null(kvs_get(&engine_row(&a, KIND_VM, "web")->facts, "pid"));
+	p = engine_pass(&a, spec);
+	engine_look(&p);
+	vec_each(s, &p.plan.steps) {
+		starts += s->step.op == STEP_START;
+		assert_true(s->step.op == STEP_START || s->step.op == STEP_WAIT);
+	}
+	assert_int_equal(starts, 2);
+	pass_close(&p);
+	engine_apply(spec);
+	engine_assert_converged(spec);
+	assert_true(fake_find(engine_world, KIND_VM, "web")->running);
+	assert_true(fake_find(engine_world, KIND_VM, "db")->running);
+	assert_int_equal(fake_find(engine_world, KIND_DISK, "web")->birth, disk);
+	assert_string_equal(kvs_get(&engine_row(&a, KIND_VM, "web")->facts, "pid"), "1002");
+}
+
 /* ---- conditions --------------------------------------------------------------------------------- */
 
 static void a_slow_guest_is_a_condition(void **state)
@@ -506,6 +539,7 @@ int main(void)
 		T(only_what_depends_is_skipped),
 		T(the_wait_grows_and_is_reset),
 		T(a_new_revision_is_tried_afresh),
+		T(after_a_reboot_nothing_is_believed),
 		T(a_slow_guest_is_a_condition),
 		T(cancelled_at_every_step),
 		T(what_never_began_is_not_undone),
