@@ -121,10 +121,10 @@ CRASH_STEP ?= 10
 crash: all
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=release $(B)/tests/unit/test_engine_points \
 		$(B)/tests/unit/test_engine_crash
-	$(Q)POINTS_STEP=1 CRASH_STEP=$(CRASH_STEP) TEST_LOGS=build/crash $(RUN_TESTS) \
+	$(Q)POINTS_STEP=1 CRASH_STEP=$(CRASH_STEP) PARALLEL_KILLS=10 TEST_LOGS=build/crash $(RUN_TESTS) \
 		$(call in_flavour,release,$(B)/tests/unit/test_engine_points $(B)/tests/unit/test_engine_crash) \
-		tests/crash/sweep
-	$(Q)grep -h '^# .*crash points' build/crash/*
+		tests/crash/sweep tests/parallel/run
+	$(Q)grep -h -e '^# .*crash points' -e '^# deaths of the parent' build/crash/*
 
 # Random stories until SOAK_PASSES passes were made; a million takes a night.
 SOAK_PASSES ?= 1000000

@@ -164,7 +164,7 @@ static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
 		return;
 	if (!vm->record && !r->records[i].where)
 		rows_apply_spec(r, i);
-	if (r->records[i].state != RECORD_FAILED || !r->touched[i])
+	if (!r->failed[i]) /* the first reason is the root of the others */
 		rows_set_failed(r, i, why);
 }
 
@@ -541,6 +541,7 @@ int exec_run(struct exec *x, struct err *e)
 		.records = arena_array(a, views, sizeof(struct record)),
 		.touched = arena_array(a, views, sizeof(bool)),
 		.forget = arena_array(a, views, sizeof(bool)),
+		.failed = arena_array(a, views, sizeof(bool)),
 		.intents = arena_array(a, steps, sizeof(int64_t)),
 		.began = arena_array(a, steps, sizeof(bool)),
 	};

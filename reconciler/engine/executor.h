@@ -19,6 +19,7 @@ struct run {
 	struct record *records;    /* one per view: as it will be written */
 	bool *touched;             /* per view: the row has to be written */
 	bool *forget;              /* per view: the row goes */
+	bool *failed;              /* per view: its attempt in this pass is counted as failed */
 	int64_t *intents;          /* per step */
 	bool *began;               /* per step: the driver was asked to do it */
 	uint32_t *before;          /* per step: the step before it in the same change, counted from 1;

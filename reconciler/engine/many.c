@@ -41,6 +41,7 @@ struct branch {
 	char *text;
 	size_t n, cap;
 	bool answered;
+	bool hung_up; /* all was heard that it had to say */
 	int rc;
 	struct kvs facts;
 	struct err err;
@@ -165,6 +166,7 @@ static bool listen_to(const struct many *m, struct branch *b)
 	got = read(b->out, b->text + b->n, b->cap - b->n);
 	if (got < 0)
 		return errno != EINTR && errno != EAGAIN;
+	b->hung_up = !got;
 	b->n += (size_t)got;
 	take_lines(m, b);
 	return !got || b->n > LINE_MAX_BYTES;
@@ -230,6 +232,10 @@ static void end(struct crowd *c, size_t at)
 	int status = 0;
 
 	c->branches[at] = c->branches[--c->n];
+	/* Nobody listens any more: one that goes on would wait for ever to be heard, and we for it. */
+	fd_close(&b.out);
+	if (!b.hung_up)
+		proc_signal(&b.id, SIGKILL, NULL);
 	if (proc_reap(b.id.pid, b.pidfd, -1, &status, &more) < 0)
 		log_warn("step is not to be waited for", "error=\"%s\"", more.msg);
 	if (!b.answered) {
@@ -241,7 +247,6 @@ static void end(struct crowd *c, size_t at)
 	if (b.rc == 0)
 		err_clear(&b.err);
 	fd_close(&b.pidfd);
-	fd_close(&b.out);
 	free(b.text);
 	m->ended(m->arg, b.step, b.rc, &b.facts, &b.err, clock_mono_ms() - b.begun_ms);
 }

@@ -3,8 +3,11 @@
 
 #include "reconciler/engine/backoff.h"
 #include "schema/base/clock.h"
+#include "schema/base/json.h"
+#include "schema/base/sha256.h"
 #include "schema/field.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,11 +61,50 @@ static void set_state(struct run *r, uint32_t view, enum record_state state, con
 	rows_touch(r, view);
 }
 
+/* Which revision of an object it is. A VM and its disk are one entry of the document: what is put right
+ * for the one may be what the other failed for. */
+static const char *revision_of(struct run *r, const struct object *o)
+{
+	static const enum kind halves[] = {KIND_DISK, KIND_VM};
+	const bool whole = o->kind == KIND_DISK || o->kind == KIND_VM;
+	struct kvs fields = {0};
+	uint8_t digest[SHA256_BYTES];
+	uint64_t first;
+	const char *text;
+
+	for (size_t i = 0; whole && i < 2; i++)
+		field_values(r->a, o->spec->noun, o->spec, halves[i], &fields);
+	if (!whole)
+		field_values(r->a, o->spec->noun, o->spec, o->kind, &fields);
+	text = json_from_kvs(r->a, &fields);
+	sha256(text, strlen(text), digest);
+	memcpy(&first, digest, sizeof(first));
+	return arena_printf(r->a, "%016" PRIx64, first);
+}
+
+/* Failures count in a row for one revision only: what was wrong with another says nothing. */
+static void forgive_earlier_revision(struct run *r, uint32_t view)
+{
+	struct record *rec = &r->records[view];
+	const char *tried = kvs_get(&rec->facts, "tried");
+
+	if (!tried || !view_of(r, view)->object || !strcmp(tried, revision_of(r, view_of(r, view)->object)))
+		return;
+	rec->attempts = 0;
+	rec->retry_at_ms = 0;
+}
+
 void rows_set_failed(struct run *r, uint32_t view, const char *reason)
 {
 	struct record *rec = &r->records[view];
+	const struct object *o = view_of(r, view)->object;
 
 	set_state(r, view, RECORD_FAILED, reason);
+	if (o)
+		kvs_set(r->a, &rec->facts, "tried", revision_of(r, o));
+	if (r->failed[view]) /* several steps of one attempt */
+		return;
+	r->failed[view] = true;
 	rec->attempts++;
 	rec->retry_at_ms = clock_real_ms() + backoff_ms(rec->name, rec->attempts);
 }
@@ -70,6 +112,7 @@ void rows_set_failed(struct run *r, uint32_t view, const char *reason)
 void rows_set_made(struct run *r, uint32_t view)
 {
 	set_state(r, view, RECORD_MADE, NULL);
+	kvs_set(r->a, &r->records[view].facts, "tried", NULL);
 	r->records[view].attempts = 0;
 	r->records[view].retry_at_ms = 0;
 }
@@ -85,6 +128,7 @@ void rows_load(struct run *r)
 			r->records[i] = *v->record;
 			kvs_copy(r->a, &r->records[i].fields, &v->record->fields);
 			kvs_copy(r->a, &r->records[i].facts, &v->record->facts);
+			forgive_earlier_revision(r, i);
 		} else {
 			r->records[i] = (struct record){
 				.kind = v->object->kind,

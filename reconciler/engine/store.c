@@ -23,6 +23,10 @@ struct store {
 	char *path; /* of a writer; NULL: it only reads */
 };
 
+/* Connections of this process: what closes a file of the database in any other way gives up the locks
+ * of all of them (fcntl(2)), so room is only reserved when there is none. */
+static int connections;
+
 /* Numbered migrations: entry i brings version i to i + 1. Entries never change once released. */
 static const char *const migrations[] = {
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
@@ -213,6 +217,10 @@ static int migrate(struct store *s, const char *path, struct err *e)
 		goto undo;
 	for (; version < SCHEMA_VERSION; version++) {
 		snprintf(set, sizeof(set), "PRAGMA user_version = %d", version + 1);
+		if (point_fails("store.migrate")) {
+			err_sys(e, errno, "cannot bring the state database up to date");
+			goto undo;
+		}
 		if (run(s, migrations[version], "cannot bring the state database up to date", e) < 0 ||
 			run(s, set, "cannot bring the state database up to date", e) < 0)
 			goto undo;
@@ -243,6 +251,7 @@ static int switch_to_wal(struct store *s, const char *what, struct err *e)
 static int set_up_writer(struct store *s, const char *path, struct err *e)
 {
 	const char *what = "cannot open the state database";
+	const bool unclean = store_check_is_due(path); /* before we write to the log ourselves */
 	int version, on = 1;
 
 	/* Before anything is written, the switch to WAL included: it may not be ours. */
@@ -254,6 +263,8 @@ static int set_up_writer(struct store *s, const char *path, struct err *e)
 		run(s, "PRAGMA synchronous = FULL", what, e) < 0 ||
 		run(s, "PRAGMA journal_size_limit = 4194304", what, e) < 0 ||
 		run(s, "PRAGMA temp_store = MEMORY", what, e) < 0) /* /tmp may be full, too */
+		return -1;
+	if (unclean && store_check_pages(s, e) < 0)
 		return -1;
 	return migrate(s, path, e);
 }
@@ -330,6 +341,7 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	int rc;
 
 	*s = (struct store){0};
+	__atomic_add_fetch(&connections, 1, __ATOMIC_SEQ_CST);
 	*out = NULL;
 	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
 		return 1;
@@ -356,7 +368,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	sqlite3_close(s->db);
-	if (s->path)
+	if (!__atomic_sub_fetch(&connections, 1, __ATOMIC_SEQ_CST) && s->path)
 		store_reserve(s->path);
 	free(s->path);
 	free(s);

@@ -42,6 +42,7 @@ struct intents {
 /* Open state.db in the folder. write: create it and bring its schema up to date; a backup
  * state.db.v<N> is kept when there was an older one. Not write: the connection is read-only and
  * returns 1 with *out NULL when there is no database yet.
+ * A writer that finds the log of one that was killed looks at every page first.
  * Fails with ERR_STATE: damaged, or, with errnum ENOTSUP, newer than this program (then nothing was
  * touched). */
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e);

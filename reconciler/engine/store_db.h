@@ -12,5 +12,11 @@ sqlite3 *store_db(struct store *s);
  * failure is no error: there is room, or there is none to be had. */
 void store_reserve(const char *path);
 
+/* Whether the database of that path was not closed in order the last time; asked before it is opened. */
+bool store_check_is_due(const char *path);
+
+/* Look at every page: 0, or -1 with ERR_STATE where something is wrong. */
+int store_check_pages(struct store *s, struct err *e);
+
 /* Fill e with what SQLite says went wrong. Returns -1. */
 int store_db_error(struct store *s, const char *what, struct err *e);

@@ -226,6 +226,84 @@ static void the_wait_grows_and_is_reset(void **state)
 	assert_int_equal(engine_row(&all, KIND_VM, "web")->retry_at_ms, 0);
 }
 
+/* Fail the one step of that kind and operation, and give the row of vm/web. */
+static struct record *fail_at(struct arena *a, const char *text, enum step_op op, enum kind kind)
+{
+	struct pass p = engine_pass(a, text);
+
+	engine_look(&p);
+	engine_script(0, (uint32_t)index_of(&p, op, kind, "web") + 1, FAKE_FAIL);
+	engine_act(&p);
+	pass_close(&p);
+	assert_int_equal(p.exec.failed, 1);
+	return engine_row(a, KIND_VM, "web");
+}
+
+/* Failures are counted for what the document says now: after a change of it they begin anew, in a field
+ * of the VM as of its disk, whether the VM could not be started or only not be stopped for the change.
+ * What was changed elsewhere in the document is not a new revision of it. */
+static void a_new_revision_is_tried_afresh(void **state)
+{
+	static const char more_memory[] = SPEC_HEAD "  web: {image: base, kernel: k, memory: 160MiB}\n";
+	static const char more_disk[] = SPEC_HEAD
+		"  web: {image: base, kernel: k, memory: 160MiB, disk: 8GiB}\n";
+	static const char moved_line[] = SPEC_HEAD
+		"\n\n  web: {image: base, kernel: k, memory: 160MiB, disk: 8GiB}\n";
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct record *r;
+
+	(void)state;
+	assert_int_equal(fail_at(&a, SPEC_WEB, STEP_START, KIND_VM)->attempts, 1);
+	assert_int_equal(fail_at(&a, SPEC_WEB, STEP_START, KIND_VM)->attempts, 2);
+	assert_int_equal(fail_at(&a, SPEC_WEB, STEP_START, KIND_VM)->attempts, 3);
+	assert_int_equal(fail_at(&a, more_memory, STEP_START, KIND_VM)->attempts, 1);
+	assert_int_equal(fail_at(&a, more_memory, STEP_CREATE, KIND_DISK)->attempts, 2);
+	assert_int_equal(fail_at(&a, more_disk, STEP_START, KIND_VM)->attempts, 1);
+	assert_int_equal(fail_at(&a, moved_line, STEP_START, KIND_VM)->attempts, 2);
+	engine_apply(moved_line);
+	r = engine_row(&a, KIND_VM, "web");
+	assert_int_equal(r->attempts, 0);
+	assert_null(kvs_get(&r->facts, "tried"));
+	assert_int_equal(fail_at(&a, SPEC_WEB, STEP_STOP, KIND_VM)->attempts, 1);
+	assert_int_equal(fail_at(&a, SPEC_WEB, STEP_STOP, KIND_VM)->attempts, 2);
+	r = fail_at(&a, more_memory, STEP_STOP, KIND_VM);
+	assert_int_equal(r->attempts, 1);
+	assert_true(r->retry_at_ms <= clock_real_ms() + 1200);
+}
+
+/* ---- reboot ------------------------------------------------------------------------------------- */
+
+/* Rows and handles.json say that both run, with pids of an earlier boot; no process is there. Both are
+ * started again on the disks that they had, with the same identity. */
+static void after_a_reboot_nothing_is_believed(void **state)
+{
+	static const char spec[] = SPEC_WEB DB;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	uint32_t disk, starts = 0;
+	struct pass p;
+
+	(void)state;
+	engine_apply(spec);
+	disk = fake_find(engine_world, KIND_DISK, "web")->birth;
+	fake_find(engine_world, KIND_VM, "web")->running = false;
+	fake_find(engine_world, KIND_VM, "db")->running = false;
+	assert_non_null(kvs_get(&engine_row(&a, KIND_VM, "web")->facts, "pid"));
+	p = engine_pass(&a, spec);
+	engine_look(&p);
+	vec_each(s, &p.plan.steps) {
+		starts += s->step.op == STEP_START;
+		assert_true(s->step.op == STEP_START || s->step.op == STEP_WAIT);
+	}
+	assert_int_equal(starts, 2);
+	pass_close(&p);
+	engine_apply(spec);
+	engine_assert_converged(spec);
+	assert_true(fake_find(engine_world, KIND_VM, "web")->running);
+	assert_true(fake_find(engine_world, KIND_VM, "db")->running);
+	assert_int_equal(fake_find(engine_world, KIND_DISK, "web")->birth, disk);
+	assert_string_equal(kvs_get(&engine_row(&a, KIND_VM, "web")->facts, "pid"), "1002");
+}
+
 /* ---- conditions --------------------------------------------------------------------------------- */
 
 static void a_slow_guest_is_a_condition(void **state)
@@ -460,6 +538,8 @@ int main(void)
 		T(a_failed_image_blocks_what_needs_it),
 		T(only_what_depends_is_skipped),
 		T(the_wait_grows_and_is_reset),
+		T(a_new_revision_is_tried_afresh),
+		T(after_a_reboot_nothing_is_believed),
 		T(a_slow_guest_is_a_condition),
 		T(cancelled_at_every_step),
 		T(what_never_began_is_not_undone),

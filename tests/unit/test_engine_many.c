@@ -5,9 +5,12 @@
 
 #include "reconciler/engine/many.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define VM(name) "  " name ": {image: base, kernel: k, memory: 64MiB}\n"
 #define SPEC_TWO SPEC_HEAD VM("a") VM("b")
@@ -187,6 +190,40 @@ static void a_step_that_dies_is_undone(void **state)
 	engine_assert_converged(SPEC_TWO);
 }
 
+/* A step that says more than anybody wants to hear is ended and undone, not waited for. */
+static void talk_for_ever(const struct step *s)
+{
+	static char noise[65536];
+
+	if (s->op != STEP_START || strcmp(s->name, "a"))
+		return;
+	memset(noise, 'x', sizeof(noise));
+	for (int fd = 3; fd < 256; fd++) {
+		struct stat st;
+
+		/* The one pipe of our own that can be written to is the way to the parent. */
+		if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || fcntl(fd, F_GETFD) != FD_CLOEXEC ||
+			(fcntl(fd, F_GETFL) & O_ACCMODE) != O_WRONLY)
+			continue;
+		while (write(fd, noise, sizeof(noise)) > 0)
+			;
+	}
+}
+
+static void a_step_that_never_ends_talking(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct pass p;
+
+	(void)state;
+	p = act(&a, SPEC_TWO, 2, talk_for_ever);
+	assert_int_equal(p.exec.failed, 1);
+	assert_int_equal(result_of(&p, STEP_START, "a")->state, STEP_FAILED);
+	assert_int_equal(result_of(&p, STEP_WAIT, "b")->state, STEP_DONE);
+	engine_apply(SPEC_TWO);
+	engine_assert_converged(SPEC_TWO);
+}
+
 /* Each call of each driver fails once: it is one of several at the same time, or alone. */
 static void one_failure_stops_nobody_else(void **state)
 {
@@ -274,6 +311,7 @@ int main(void)
 		T(one_content_once),
 		T(facts_come_back),
 		T(a_step_that_dies_is_undone),
+		T(a_step_that_never_ends_talking),
 		T(one_failure_stops_nobody_else),
 		T(a_signal_undoes_what_is_half_made),
 		T(usual_number),

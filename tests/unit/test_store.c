@@ -409,12 +409,14 @@ static void *allocate_some(void *arg)
 	for (int i = 0; !failed && i < EACH; i++) {
 		snprintf(owner, sizeof(owner), "vm/%d-%d-%d", (int)getpid(), (int)(intptr_t)arg, i);
 		/* On a slow machine somebody may wait longer than the busy timeout: try again. */
-		while (allocate(s, owner, &err) < 0)
+		while (!failed && allocate(s, owner, &err) < 0)
 			if (err.kind != ERR_LOCKED)
 				failed = "allocate";
 	}
 	if (failed)
 		fprintf(stderr, "# %s: %s\n", failed, err.msg);
+	/* Nobody opens any more when the first one closes: fcntl's locks are a process's (store_reserve). */
+	pthread_barrier_wait(barrier);
 	store_close(s);
 	return (void *)(uintptr_t)failed;
 }

@@ -55,6 +55,23 @@ static void raw_do(const char *sql)
 	sqlite3_close(db);
 }
 
+static int raw_int(const char *sql)
+{
+	char path[128];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	int n = -1;
+
+	/* Of the one file: a connection that sees the log would move it into the file when it closes. */
+	snprintf(path, sizeof(path), "file:%s/state.db?immutable=1", scratch);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
 static int fill(void)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -456,6 +473,59 @@ static void rubbish_as_logs(void **state)
 	}
 }
 
+/* ---- a look at every page -------------------------------------------------------------------------- */
+
+/* Overwrite or put back the first page of an index that no ordinary pass reads. */
+static void damage_index(bool damaged)
+{
+	static char was[64];
+	_cleanup_fd_ int fd = openat(dir, "state.db", O_RDWR | O_CLOEXEC);
+	const off_t at = (off_t)(raw_int("SELECT rootpage FROM sqlite_schema WHERE name = 'event_time'") - 1) *
+		raw_int("PRAGMA page_size");
+	char rubbish[sizeof(was)];
+
+	assert_true(fd >= 0 && at > 0);
+	memset(rubbish, 0x5a, sizeof(rubbish));
+	if (damaged)
+		assert_int_equal(pread(fd, was, sizeof(was), at), sizeof(was));
+	assert_int_equal(pwrite(fd, damaged ? rubbish : was, sizeof(was), at), sizeof(was));
+}
+
+static int write_and_die(void *arg)
+{
+	struct store *s = NULL;
+	struct err err = ERR_INIT;
+
+	(void)arg;
+	if (store_open(scratch, true, &s, &err) != 0 || store_meta_set(s, "k", "v", &err) < 0)
+		return 1;
+	return 0; /* without closing it */
+}
+
+/* Damage that nothing in the way of a pass would notice: after the death of a writer it is found, before
+ * anything is decided; what only looks goes on. After a clean end nobody looks for it. */
+static void pages_are_looked_at_after_a_death(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fill(), 0);
+	damage_index(true);
+	assert_int_equal(look(true, &err), 20);
+	damage_index(false);
+	assert_int_equal(in_child(write_and_die, NULL), 0);
+	damage_index(true);
+	assert_int_equal(look(true, &err), -1);
+	assert_int_equal(err.kind, ERR_STATE);
+	assert_non_null(strstr(err.msg, "damaged"));
+	assert_non_null(strstr(err.hint, "reconcile recover"));
+	assert_int_equal(look(false, &err), 20);
+	damage_index(false);
+	err_clear(&err);
+	assert_int_equal(in_child(write_and_die, NULL), 0);
+	assert_int_equal(look(true, &err), 20);
+}
+
 /* ---- death while it is made ----------------------------------------------------------------------- */
 
 /* Killed at any moment of the first open: a reader finds the old (nothing) or the new, never an
@@ -504,6 +574,7 @@ int main(void)
 		T(cut_and_zeroed),
 		T(impossible_rows),
 		T(rubbish_as_logs),
+		T(pages_are_looked_at_after_a_death),
 		T(death_while_it_is_made),
 	};
 
