@@ -45,20 +45,26 @@ static const char *guess_name(struct arena *a, const char *s)
 }
 
 /* RFC 1123 labels: names become host names, folders, socket paths, marks in command lines. */
-static void check_name(struct load *l, const struct spec_head *h, const char *what)
+bool check_label(struct load *l, struct pos pos, const char *name, const char *what)
 {
 	struct diag *d;
 	const char *guess;
 
-	if (is_name(h->name))
-		return;
-	d = load_error(l, h->pos, "%s is not a name for %s %s", utf8_quote(l->a, h->name, SHOWN),
+	if (is_name(name))
+		return true;
+	d = load_error(l, pos, "%s is not a name for %s %s", utf8_quote(l->a, name, SHOWN),
 		strchr("aeiou", *what) ? "an" : "a", what);
-	guess = guess_name(l->a, h->name);
+	guess = guess_name(l->a, name);
 	if (guess)
 		diag_hint(l->a, d, "did you mean \"%s\"?", guess);
 	else
 		diag_hint(l->a, d, "1 to %d of a-z, 0-9 and -, no - at the ends", NAME_MAX_BYTES);
+	return false;
+}
+
+static void check_name(struct load *l, const struct spec_head *h, const char *what)
+{
+	check_label(l, h->pos, h->name, what);
 }
 
 /* ---- references ----------------------------------------------------------------------------- */
