@@ -130,6 +130,10 @@ int files_add(struct load *l, const char *path, struct err *e);
 /* Read one --var-file. 0 or -1 with e. */
 int files_add_vars(struct load *l, const char *path, struct err *e);
 
+/* A diagnostic when others can write a file or folder that is read; when the input asks for it.
+ * schema/owner.c */
+void owner_judge(struct load *l, const char *path);
+
 /* Read everything that is included, and what that includes. Mistakes become diagnostics. */
 void files_include(struct load *l);
 
