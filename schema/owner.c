@@ -32,13 +32,13 @@ void owner_judge(struct load *l, const char *path)
 	const struct pos pos = {.file = path};
 	const char *what;
 	struct stat st;
-	struct diag *d;
 
 	if (!l->in->owners || stat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
 		return;
 	what = S_ISDIR(st.st_mode) ? "folder" : "file";
 	if (st.st_mode & S_IWOTH) {
-		d = diags_add(l->a, l->diags, geteuid() ? SEVERITY_WARNING : SEVERITY_ERROR, pos,
+		struct diag *d = diags_add(l->a, l->diags,
+			geteuid() ? SEVERITY_WARNING : SEVERITY_ERROR, pos,
 			"everybody on this host can write this %s%s", what,
 			geteuid() ? "" : ", and root would do what it says");
 		diag_hint(l->a, d, "chmod o-w %s", utf8_quote(l->a, path, SHOWN));
