@@ -1,6 +1,7 @@
 /* document.c - the one JSON document that a command prints. */
 #include "reconciler/document.h"
 
+#include "reconciler/downtime.h"
 #include "reconciler/engine/drift.h"
 #include "reconciler/print.h"
 
@@ -141,11 +142,16 @@ static json_t *delta_json(struct arena *a, const struct pass *p, uint32_t i)
 	static const char *const tiers[] = {"safe", "yes", "data-loss"};
 	const struct delta *d = &p->plan.deltas[i];
 	const struct pos pos = d->view->object ? d->view->object->spec->pos : (struct pos){0};
+	const int64_t away = downtime_ms(&p->plan, i);
 	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "object",
 		document_object(a, d->kind, d->name), "verdict", verdict_name(d->verdict), "action",
 		print_action(p, i), "cost", change_name(d->cost), "needs", tiers[d->tier], "at",
 		document_pos(&pos), "reasons", reasons_json(d, &pos));
 
+	/* A running VM that is stopped; null when nobody knows for how long. */
+	if (away != DOWNTIME_NONE)
+		json_object_set_new(j, "downtime_ms", away == DOWNTIME_UNKNOWN ? json_null()
+			: json_integer((json_int_t)away));
 	/* What is not declared any more has no place; where it was is text of an earlier pass. */
 	if (!d->view->object && d->view->record)
 		json_object_set_new(j, "was", json_lossy(d->view->record->where));

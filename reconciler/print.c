@@ -1,6 +1,7 @@
 /* print.c - the only file that formats errors, diagnostics, plans and status. */
 #include "reconciler/print.h"
 
+#include "reconciler/downtime.h"
 #include "reconciler/engine/drift.h"
 #include "reconciler/table.h"
 #include "schema/base/clock.h"
@@ -343,17 +344,6 @@ static const char *counts_text(struct arena *a, const struct plan *plan)
 	if (plan->blocked)
 		text = arena_printf(a, "%s%s%zu blocked", text, text[0] ? ", " : "", plan->blocked);
 	return text;
-}
-
-/* VMs that are running and will be stopped: only those have a guest that is asked to. */
-static const char *downtime_text(struct arena *a, const struct plan *plan)
-{
-	char *text = "";
-
-	vec_each(s, &plan->steps)
-		if (s->step.op == STEP_STOP && s->step.kind == KIND_GUEST)
-			text = arena_printf(a, "%s%svm/%s", text, text[0] ? ", " : "", s->step.name);
-	return text[0] ? arena_printf(a, "Downtime: %s.", text) : "No downtime.";
 }
 
 void print_plan(const struct cli *c, const struct pass *p, FILE *to)

@@ -60,6 +60,7 @@ int session_spec(struct cli *c, const char *const *files, size_t n, struct spec 
 
 	if (c->cmd == &cmd_plan || c->cmd == &cmd_apply || c->cmd == &cmd_drift)
 		in.run = run_secret;
+	in.owners = true;
 	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 	session_diags(c, &diags);
 	return rc;

@@ -420,10 +420,15 @@ static void check_later(struct load *l, struct source *src, const char *top,
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	const struct noun *noun = later_find(top);
+	struct later_place at = {.l = l, .src = src, .noun = noun};
 
-	if (noun && !key->bad)
-		later_check(l, src, noun, arena_printf(&scratch, "%s %s", noun->singular,
-			utf8_quote(&scratch, key->text, SHOWN)), "", key->child);
+	if (!noun || key->bad)
+		return;
+	at.where = arena_printf(&scratch, "%s %s", noun->singular,
+		utf8_quote(&scratch, key->text, SHOWN));
+	if (check_label(l, bind_place(src, key), key->text, noun->singular))
+		later_rule_entry(&at, key);
+	later_check(&at, "", key->child);
 }
 
 struct reading {

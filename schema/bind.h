@@ -71,6 +71,7 @@ struct load {
 	struct map secret_runs; /* folder and arguments -> struct secret_run */
 	VEC(const struct spec_head *) cut; /* the last object of a file that ended too early */
 	const struct spec_head *last; /* the object that was bound last, if it was kept */
+	struct map later; /* what later_rules.c met once -> struct pos */
 	size_t objects;
 	size_t n_var_files; /* sources that are no specs; they come first */
 	bool seen[KIND_N]; /* the noun of that kind is there, if only as an empty map */
@@ -129,6 +130,10 @@ int files_add(struct load *l, const char *path, struct err *e);
 /* Read one --var-file. 0 or -1 with e. */
 int files_add_vars(struct load *l, const char *path, struct err *e);
 
+/* A diagnostic when others can write a file or folder that is read; when the input asks for it.
+ * schema/owner.c */
+void owner_judge(struct load *l, const char *path);
+
 /* Read everything that is included, and what that includes. Mistakes become diagnostics. */
 void files_include(struct load *l);
 
@@ -177,6 +182,9 @@ void bind_moved(struct load *l, struct source *src, const struct yaml_node *n);
 
 /* Judge both. */
 void check_about(struct load *l);
+
+/* Whether that is a name, a DNS label; an error at pos when it is not. what: "image". */
+bool check_label(struct load *l, struct pos pos, const char *name, const char *what);
 
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

@@ -248,18 +248,28 @@ static const char *why_not_shared(const struct field *f)
 	return !strcmp(f->path, "vsock.cid") ? "each VM needs its own" : NULL;
 }
 
+static void judge_later(const struct binding *b, const char *path, const struct yaml_node *n)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const struct later_place at = {
+		.l = b->l,
+		.src = b->src,
+		.noun = later_find(b->noun->key),
+		.where = bind_where(&scratch, b),
+		.is_layer = b->is_layer,
+	};
+
+	later_check(&at, path, n);
+}
+
 /* "network: {lab: {}}", a map where the row wants a text: fields of the language that no driver does
  * yet. Whether they are. */
 static bool refuse_map(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
-	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	const struct noun *later;
-
 	if (n->type != YAML_MAP || field_is_map(f) || !later_has(b->noun, f->path, ""))
 		return false;
-	later = later_find(b->noun->key);
 	BIND_ERROR(b->l, b->src, n, "a map for \"%s\" is not supported yet", f->path);
-	later_check(b->l, b->src, later, bind_where(&scratch, b), f->path, n);
+	judge_later(b, f->path, n);
 	return true;
 }
 
@@ -373,8 +383,7 @@ static void refuse_field(struct binding *b, const char *prefix, const struct yam
 		BIND_ERROR(b->l, b->src, key, "%s is not supported yet",
 			utf8_quote(&scratch, path, SHOWN));
 		if (later_has(b->noun, prefix, key->text))
-			later_check(b->l, b->src, later_find(b->noun->key),
-				bind_where(&scratch, b), path, key->child);
+			judge_later(b, path, key->child);
 		return;
 	}
 	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s",

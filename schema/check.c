@@ -45,20 +45,26 @@ static const char *guess_name(struct arena *a, const char *s)
 }
 
 /* RFC 1123 labels: names become host names, folders, socket paths, marks in command lines. */
-static void check_name(struct load *l, const struct spec_head *h, const char *what)
+bool check_label(struct load *l, struct pos pos, const char *name, const char *what)
 {
 	struct diag *d;
 	const char *guess;
 
-	if (is_name(h->name))
-		return;
-	d = load_error(l, h->pos, "%s is not a name for %s %s", utf8_quote(l->a, h->name, SHOWN),
+	if (is_name(name))
+		return true;
+	d = load_error(l, pos, "%s is not a name for %s %s", utf8_quote(l->a, name, SHOWN),
 		strchr("aeiou", *what) ? "an" : "a", what);
-	guess = guess_name(l->a, h->name);
+	guess = guess_name(l->a, name);
 	if (guess)
 		diag_hint(l->a, d, "did you mean \"%s\"?", guess);
 	else
 		diag_hint(l->a, d, "1 to %d of a-z, 0-9 and -, no - at the ends", NAME_MAX_BYTES);
+	return false;
+}
+
+static void check_name(struct load *l, const struct spec_head *h, const char *what)
+{
+	check_label(l, h->pos, h->name, what);
 }
 
 /* ---- references ----------------------------------------------------------------------------- */
@@ -271,35 +277,45 @@ static void say(struct load *l, const struct spec_head *h, const char *path, con
 		diag_hint(l->a, d, "%s", e->hint);
 }
 
-static bool is_written(const struct spec_head *h, const char *path)
+/* "oci, oci_layout and tar" */
+static const char *one_of_names(struct load *l, const struct noun *noun)
 {
-	return h->at[field_find(h->noun, path) - h->noun->fields].line;
-}
+	const struct field *last = NULL;
+	const char *text = "";
 
-static const char *const sources[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
-#define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		if (!noun->fields[i].one_of)
+			continue;
+		if (last)
+			text = arena_printf(l->a, "%s%s%s", text, *text ? ", " : "", last->path);
+		last = &noun->fields[i];
+	}
+	return last ? arena_printf(l->a, "%s and %s", text, last->path) : text;
+}
 
 static void check_source(struct load *l, const struct image_spec *s)
 {
-	const char *first = NULL;
+	const struct noun *noun = s->head.noun;
+	const struct field *first = NULL;
 	struct diag *d;
 
-	for (size_t i = 0; i < N_SOURCES; i++) {
-		if (!is_written(&s->head, sources[i]))
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		const struct field *f = &noun->fields[i];
+
+		if (!f->one_of || !s->head.at[i].line)
 			continue;
 		if (first) {
-			d = load_error(l, field_pos(&s->head, sources[i]),
-				"an image has %s or %s, not both", first, sources[i]);
-			d->other = field_pos(&s->head, first);
+			d = load_error(l, field_pos(&s->head, f->path),
+				"an image has %s or %s, not both", first->path, f->path);
+			d->other = field_pos(&s->head, first->path);
 			return;
 		}
-		first = sources[i];
+		first = f;
 	}
 	if (first)
 		return;
-	d = load_error(l, s->head.pos,
-		"image %s has none of oci, oci_layout, oci_archive, docker_archive and tar",
-		utf8_quote(l->a, s->head.name, SHOWN));
+	d = load_error(l, s->head.pos, "image %s has none of %s",
+		utf8_quote(l->a, s->head.name, SHOWN), one_of_names(l, noun));
 	diag_hint(l->a, d, "say where it comes from");
 }
 

@@ -45,6 +45,7 @@ struct field {
 				* check.c; tests/jsonschema compares the two */
 	const char *const *choices; /* FIELD_ENUM: NULL-terminated */
 	bool required;
+	bool one_of;           /* exactly one of the rows of its table with this is written */
 	enum kind ref;         /* FIELD_NAME, FIELD_NAMES: kind of the object named */
 	uint64_t step;         /* FIELD_SIZE: a multiple of this; 0: any */
 	const char *shorthand; /* "disk" for disk.size: "disk: 4GiB" sets this field; or NULL */

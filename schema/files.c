@@ -182,6 +182,7 @@ static int add_file(struct load *l, const char *path, struct err *e)
 		return err_set(e, ERR_USAGE, "%s: is given twice", path);
 	if (read_path(l->a, path, &text, &len, e) < 0)
 		return -1;
+	owner_judge(l, path);
 	return add_text(l, path, path, real, text, len, e);
 }
 
@@ -213,6 +214,7 @@ static int add_folder(struct load *l, const char *path, struct err *e)
 	else if (n > SPEC_FILES_MAX)
 		result = err_set(e, ERR_SPEC, "%.200s: %d files; at most %d are read", path, n,
 			SPEC_FILES_MAX);
+	owner_judge(l, path);
 	for (int i = 0; i < n; i++) {
 		if (!result)
 			result = add_file(l, arena_printf(l->a, "%s%s%s", path, slash,
@@ -244,6 +246,7 @@ int files_add_vars(struct load *l, const char *path, struct err *e)
 
 	if (read_path(l->a, path, &text, &len, e) < 0)
 		return -1;
+	owner_judge(l, path);
 	*vec_push(l->a, &l->sources) = src;
 	l->n_var_files++;
 	if (!source_open(l->a, src, path, "/", text, len, l->diags))
@@ -313,6 +316,7 @@ static void read_include(struct load *l, const struct include *inc, const char *
 		l->incomplete = true;
 		return;
 	}
+	owner_judge(l, path);
 	src = load_text(l, path, base, text, len);
 	src->parent = inc->src;
 	know(l, src, real);

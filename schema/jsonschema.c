@@ -278,6 +278,23 @@ static void add_later(struct arena *a, json_t *properties, const struct noun *la
 	}
 }
 
+/* Exactly one of those keys; NULL when the table asks for no such thing. */
+static json_t *one_of_schema(const struct noun *noun)
+{
+	json_t *list = NULL;
+
+	for (size_t i = 0; i < noun->n_fields; i++) {
+		if (!noun->fields[i].one_of)
+			continue;
+		if (!list)
+			list = json_array();
+		/* A strict reader wants each branch to know the key that it asks for. */
+		json_array_append_new(list, json_pack("{s:[s], s:{s:b}}", "required",
+			noun->fields[i].path, "properties", noun->fields[i].path, 1));
+	}
+	return list;
+}
+
 static json_t *fields_schema(struct arena *a, const struct noun *noun, const char *prefix)
 {
 	json_t *properties = json_object(), *required = json_array(), *j;
@@ -313,9 +330,11 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 /* A map from names to objects. One whose fields are all optional may be written as nothing. */
 static json_t *noun_schema(struct arena *a, const struct noun *noun)
 {
-	json_t *object = fields_schema(a, noun, "");
+	json_t *object = fields_schema(a, noun, ""), *one_of = one_of_schema(noun);
 
-	if (!json_object_get(object, "required"))
+	if (one_of)
+		json_object_set_new(object, "oneOf", one_of);
+	else if (!json_object_get(object, "required"))
 		json_object_set_new(object, "type", json_pack("[s, s]", "object", "null"));
 	return json_pack("{s:s, s:o, s:o, s:o}", "type", "object", "description",
 		json_sprintf("From a name to %s.", noun->help), "propertyNames", ref("name"),

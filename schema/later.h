@@ -22,7 +22,22 @@ bool later_is(const struct noun *noun);
 /* Whether the key below prefix ("vsock.") is such a field, or has some below it. */
 bool later_has(const struct noun *noun, const char *prefix, const char *key);
 
-/* Judge what stands below a key that later_has: fields that are not known and values of the wrong
- * type are errors of their own. where names the object: "vm \"web\"". */
-void later_check(struct load *l, struct source *src, const struct noun *noun, const char *where,
-	const char *path, const struct yaml_node *n);
+/* Where such a field stands. */
+struct later_place {
+	struct load *l;
+	struct source *src;
+	const struct noun *noun; /* one of these tables */
+	const char *where;       /* the object: "vm \"web\"" */
+	bool is_layer;           /* a profile or the defaults: an object may say otherwise */
+};
+
+/* Judge what stands below a key that later_has: fields that are not known, names that are none and
+ * values of the wrong type are errors of their own. */
+void later_check(const struct later_place *at, const char *path, const struct yaml_node *n);
+
+/* Rules across such fields and objects, each with both places; schema/later_rules.c. An entry at the
+ * top, a value that is right, and the fields of a network, which may be wrong. */
+void later_rule_entry(const struct later_place *at, const struct yaml_node *key);
+void later_rule_value(const struct later_place *at, const struct field *f, const char *text,
+	const struct yaml_node *n);
+void later_rule_network(const struct later_place *at, const struct yaml_node *map);

@@ -19,6 +19,7 @@
 
 /* Where the walk is. path and what is made out of it live in scratch. */
 struct walk {
+	const struct later_place *at;
 	struct load *l;
 	struct source *src;
 	const struct noun *noun;
@@ -110,8 +111,10 @@ static void check_scalar(struct walk *w, const struct field *f, const struct yam
 		!matches(f->pattern, text))
 		err_set(&e, ERR_SPEC, "%s: %s does not have the form of %s", f->path,
 			utf8_quote(w->scratch, text, SHOWN), describe_example(w->scratch, f));
-	if (e.kind == ERR_NONE)
+	if (e.kind == ERR_NONE) {
+		later_rule_value(w->at, f, text, n);
 		return;
+	}
 	d = BIND_ERROR(w->l, w->src, n, "%s", e.msg);
 	if (*e.hint)
 		diag_hint(w->l->a, d, "%s", e.hint);
@@ -191,6 +194,29 @@ static void check_required(struct walk *w, const char *path, const struct yaml_n
 	}
 }
 
+/* What the names of a map are. */
+static const struct {
+	const char *path, *what; /* what is NULL: ports of vsock */
+} key_rules[] = {
+	{"network." ANY, "network"},
+	{"volumes." ANY, "volume"},
+	{"depends_on." ANY, "vm"},
+	{"vsock.ports." ANY, NULL},
+};
+
+static void check_key(struct walk *w, const char *path, const struct yaml_node *key)
+{
+	for (size_t i = 0; i < sizeof(key_rules) / sizeof(key_rules[0]); i++) {
+		if (strcmp(key_rules[i].path, path) != 0)
+			continue;
+		if (key_rules[i].what)
+			check_label(w->l, bind_place(w->src, key), key->text, key_rules[i].what);
+		else if (!value_is_vsock_port(key->text))
+			BIND_ERROR(w->l, w->src, key, "%s is not a port of vsock: a number from 0 to "
+				"4294967294", utf8_quote(w->scratch, key->text, SHOWN));
+	}
+}
+
 static void check_map(struct walk *w, const char *path, const struct yaml_node *map)
 {
 	for (const struct yaml_node *k = map->child; k && !diags_full(w->l->diags); k = k->next) {
@@ -198,8 +224,10 @@ static void check_map(struct walk *w, const char *path, const struct yaml_node *
 
 		if (k->bad || !strncmp(k->text, "x-", 2))
 			continue;
-		if (!is_known(w->noun, deeper))
+		if (!is_known(w->noun, deeper)) {
 			deeper = below(w, path, ANY);
+			check_key(w, deeper, k);
+		}
 		if (is_known(w->noun, deeper))
 			check_node(w, deeper, k->child);
 		else
@@ -233,16 +261,18 @@ static void check_node(struct walk *w, const char *path, const struct yaml_node 
 	}
 }
 
-void later_check(struct load *l, struct source *src, const struct noun *noun, const char *where,
-	const char *path, const struct yaml_node *n)
+void later_check(const struct later_place *at, const char *path, const struct yaml_node *n)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	struct walk w = {l, src, noun, where, &scratch};
+	struct walk w = {at, at->l, at->src, at->noun, at->where, &scratch};
 
 	if (!*path && yaml_is_null(n))
 		return;
-	if (!*path && n->type != YAML_MAP && !n->bad)
-		BIND_ERROR(l, src, n, "%s: a map of fields expected, not %s", where, yaml_what(n));
-	else
-		check_node(&w, path, n);
+	if (!*path && n->type != YAML_MAP && !n->bad) {
+		BIND_ERROR(w.l, w.src, n, "%s: a map of fields expected, not %s", w.where, yaml_what(n));
+		return;
+	}
+	check_node(&w, path, n);
+	if (!*path && !strcmp(w.noun->key, "networks") && !n->bad)
+		later_rule_network(at, n);
 }

@@ -58,6 +58,8 @@ struct spec_input {
 	/* One file of a spec of several, looked at alone: what it names may stand in another file,
 	 * what it includes and its secrets are not read, a variable may be given elsewhere. */
 	bool partial;
+	/* Judge who can write the files and folders that it is read from: schema/owner.c. */
+	bool owners;
 	bool places; /* note where each NAME of a map stands: for explain, and not for nothing */
 };
 

@@ -37,6 +37,21 @@ int value_parse_listen(struct arena *a, const struct field *f, const char *text,
 int value_parse_ports(struct arena *a, const struct field *f, const char *text, void *at,
 	struct err *e);
 
+/* What stands outside in a text that FIELD_LISTEN or FIELD_PORTS took. */
+struct value_port {
+	uint32_t address; /* 0: every address of the host */
+	uint32_t port;
+	bool is_udp;
+};
+struct value_port value_split_port(const char *text);
+
+/* Whether an address is one of a network that a host can have: not the first, not the last. Both
+ * were taken by their types. */
+bool value_is_host_in(const char *address, const char *subnet);
+
+/* A number as vsock(7) has them; the last one means any. */
+bool value_is_vsock_port(const char *text);
+
 const char *value_print_string(struct arena *a, const struct field *f, const void *at);
 const char *value_print_bool(struct arena *a, const struct field *f, const void *at);
 const char *value_print_u32(struct arena *a, const struct field *f, const void *at);

@@ -214,3 +214,35 @@ int value_parse_ports(struct arena *a, const struct field *f, const char *text, 
 	(void)f;
 	return parse_ports(a, text, 2, at, "[ADDRESS:]PORT:PORT[/tcp|/udp]", e);
 }
+
+struct value_port value_split_port(const char *text)
+{
+	struct value_port p = {0};
+	const char *slash = strchr(text, '/'), *port = skip_address(text);
+
+	if (port && port != text)
+		take_address(text, &p.address);
+	if (port)
+		take_port(port, &p.port);
+	p.is_udp = slash && !strcmp(slash, "/udp");
+	return p;
+}
+
+bool value_is_host_in(const char *address, const char *subnet)
+{
+	uint32_t host, network, bits, last;
+	const char *end = take_address(subnet, &network);
+
+	if (!end || *end != '/' || !take_number(end + 1, 32, &bits) || !take_address(address, &host))
+		return false;
+	last = network | (bits ? bits < 32 ? UINT32_MAX >> bits : 0 : UINT32_MAX);
+	return host > network && host < last;
+}
+
+bool value_is_vsock_port(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n && n <= 10 && !text[n] && (*text != '0' || n == 1) &&
+		strtoull(text, NULL, 10) < UINT32_MAX;
+}

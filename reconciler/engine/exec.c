@@ -9,6 +9,7 @@
 #include "schema/base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,6 +257,9 @@ static void stopped_as_asked(struct run *r, uint32_t view)
 /* Also of a VM that runs since an earlier pass, whose wait was all that was left to do. */
 static void became_ready(struct run *r, uint32_t view, enum verdict verdict)
 {
+	if (r->away_since[view]) /* at least 1: 0 is not known */
+		kvs_setf(r->a, &r->records[view].facts, EXEC_AWAY, "%" PRId64,
+			clock_mono_ms() - r->away_since[view] + 1);
 	kvs_set(r->a, &r->records[view].facts, "ready", "yes");
 	if (verdict == VERDICT_LIVE) {
 		rows_apply_spec(r, view);
@@ -406,6 +410,10 @@ static void begin_step(struct run *r, uint32_t i)
 {
 	const struct plan_step *s = step_at(r, i);
 
+	/* The guest is told to stop before its VM is. */
+	if (s->step.op != STEP_WAIT && (s->step.kind == KIND_VM || s->step.kind == KIND_GUEST) &&
+		!r->away_since[s->view])
+		r->away_since[s->view] = clock_mono_ms();
 	if (r->x->on_step)
 		r->x->on_step(r->x->on_step_arg, s, NULL);
 	log_debug("step", "op=%s object=%s/%s", step_op_name(s->step.op), kind_name(s->step.kind),
@@ -544,6 +552,7 @@ int exec_run(struct exec *x, struct err *e)
 		.failed = arena_array(a, views, sizeof(bool)),
 		.intents = arena_array(a, steps, sizeof(int64_t)),
 		.began = arena_array(a, steps, sizeof(bool)),
+		.away_since = arena_array(a, views, sizeof(int64_t)),
 	};
 	bool first = true;
 	uint32_t from = 0, to;

@@ -16,6 +16,10 @@
 #include "reconciler/engine/plan.h"
 #include "reconciler/engine/tombstone.h"
 
+/* Fact of a VM: for how many milliseconds it was away when it was restarted last, until its guest was
+ * ready again; until then, how long its first start took. */
+#define EXEC_AWAY "away_ms"
+
 enum step_state { STEP_PENDING, STEP_DONE, STEP_FAILED, STEP_SKIPPED, STEP_UNDONE, STEP_NOT_READY };
 
 struct step_result {

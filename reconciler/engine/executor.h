@@ -22,6 +22,7 @@ struct run {
 	bool *failed;              /* per view: its attempt in this pass is counted as failed */
 	int64_t *intents;          /* per step */
 	bool *began;               /* per step: the driver was asked to do it */
+	int64_t *away_since;       /* per view: when its VM was first stopped or started; 0: it was not */
 	uint32_t *before;          /* per step: the step before it in the same change, counted from 1;
 				    * 0: it is the first */
 	struct edge_lists needs;   /* per step: those that it needs */

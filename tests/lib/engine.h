@@ -10,6 +10,9 @@
 #include "schema/spec.h"
 #include "tests/lib/unit.h"
 
+#include <sqlite3.h>
+#include <unistd.h>
+
 #define SPEC_HEAD "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
 	"kernels: {k: {file: /boot/k}}\nvms:\n"
 #define SPEC_WEB SPEC_HEAD "  web: {image: base, kernel: k, memory: 128MiB}\n"
@@ -124,6 +127,23 @@ static inline void engine_script(size_t slot, uint32_t at, enum fake_mode mode)
 {
 	engine_world->script[slot].at = engine_world->calls + at;
 	engine_world->script[slot].mode = mode;
+}
+
+/* Change the state behind the engine's back; no state at all is no mistake. What SQLite returns. */
+static inline int engine_sql(const char *text)
+{
+	char path[SCRATCH_MAX + 32];
+	sqlite3 *db = NULL;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/state/state.db", engine_dir);
+	if (access(path, F_OK) < 0)
+		return SQLITE_OK;
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+	sqlite3_close(db);
+	return rc;
 }
 
 /* The row of an object in the state as it lies on the disk, copied into a; NULL: there is none. */

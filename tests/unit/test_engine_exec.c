@@ -85,6 +85,7 @@ static void what_is_written_down(void **state)
 	assert_string_equal(kvs_get(&r->facts, "pid"), "1001");
 	assert_string_equal(kvs_get(&r->facts, "cid"), "3");
 	assert_string_equal(kvs_get(&r->facts, "in.kernel/k"), "kernel:/boot/k");
+	assert_true(kvs_u64(&r->facts, EXEC_AWAY, 0) >= 1);
 	assert_int_equal(count("SELECT count(*) FROM journal WHERE state = 'done'"), 5);
 	assert_int_equal(count("SELECT count(*) FROM journal WHERE state != 'done'"), 0);
 	assert_int_equal(count("SELECT count(*) FROM lease"), 1);
@@ -329,6 +330,9 @@ static void a_slow_guest_is_a_condition(void **state)
 	engine_apply(SPEC_WEB DB);
 	engine_assert_converged(SPEC_WEB DB);
 	assert_int_equal(fake_find(engine_world, KIND_VM, "web")->starts, 1);
+	/* When it came to be ready in between, nobody knows. */
+	assert_null(kvs_get(&engine_row(&a, KIND_VM, "web")->facts, EXEC_AWAY));
+	assert_non_null(kvs_get(&engine_row(&a, KIND_VM, "db")->facts, EXEC_AWAY));
 }
 
 /* ---- cancelling --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "schema/describe.h"
 #include "schema/later.h"
+#include "schema/value.h"
 
 #include <regex.h>
 #include <string.h>
@@ -247,6 +248,48 @@ static void test_addresses(void **state)
 	check_values(FIELD_SUBNET, 0, 32, false, no_nets);
 }
 
+static void test_hosts_of_networks(void **state)
+{
+	static const struct {
+		const char *address, *subnet;
+		bool is_in;
+	} cases[] = {
+		{"10.0.0.1", "10.0.0.0/24", true}, {"10.0.0.254", "10.0.0.0/24", true},
+		{"10.0.0.0", "10.0.0.0/24", false}, {"10.0.0.255", "10.0.0.0/24", false},
+		{"10.0.1.1", "10.0.0.0/24", false}, {"9.255.255.255", "10.0.0.0/24", false},
+		{"10.0.0.2", "10.0.0.0/30", true}, {"10.0.0.1", "10.0.0.0/31", false},
+		{"10.0.0.1", "10.0.0.1/32", false}, {"10.0.0.1", "0.0.0.0/0", true},
+		{"255.255.255.255", "0.0.0.0/0", false}, {"x", "10.0.0.0/24", false},
+		{"10.0.0.1", "10.0.0.0", false}, {"10.0.0.1", "10.0.0.0/33", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (value_is_host_in(cases[i].address, cases[i].subnet) != cases[i].is_in)
+			fail_msg("%s in %s", cases[i].address, cases[i].subnet);
+}
+
+static void test_ports_apart(void **state)
+{
+	static const struct {
+		const char *text;
+		struct value_port port;
+	} cases[] = {
+		{"8080", {0, 8080, false}}, {"53/udp", {0, 53, true}}, {"53/tcp", {0, 53, false}},
+		{"8080:80", {0, 8080, false}}, {"0.0.0.0:1", {0, 1, false}},
+		{"10.0.0.1:53:54/udp", {0x0a000001, 53, true}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct value_port p = value_split_port(cases[i].text);
+
+		assert_int_equal(p.address, cases[i].port.address);
+		assert_int_equal(p.port, cases[i].port.port);
+		assert_int_equal(p.is_udp, cases[i].port.is_udp);
+	}
+}
+
 static void test_macs_and_ports(void **state)
 {
 	static const char *const macs[] = {"02:00:00:00:00:01", "0A:bC:dE:f0:12:34", NULL};
@@ -283,7 +326,7 @@ int main(void)
 		WITH(test_refused),
 		WITH(test_explained),
 		WITH(test_addresses),
-		WITH(test_macs_and_ports),
+		WITH(test_hosts_of_networks), WITH(test_ports_apart), WITH(test_macs_and_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
