@@ -8,6 +8,7 @@
 #include "drivers/sys/worker.h"
 #include "reconciler/engine/pass.h"
 #include "schema/base/fd.h"
+#include "schema/base/log.h"
 
 #include <string.h>
 
@@ -193,6 +194,7 @@ static int ask(struct cli *c, const struct home *home, const char *verb, const c
 
 	json_object_set_new(rq, "oci", json_string(ref));
 	json_object_set_new(rq, "cache_dir", json_string(home->host.cache_dir));
+	json_object_set_new(rq, "compare_tag", json_true());
 	progress_start(&view.view, c, NULL);
 	rc = worker_run(&task, result, e);
 	progress_stop(&view.view, NULL);
@@ -200,6 +202,9 @@ static int ask(struct cli *c, const struct home *home, const char *verb, const c
 		return -1;
 	if (!ref_is_digest(json_str(*result, "id", NULL)))
 		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", ref);
+	if (json_str(*result, "tag_means", NULL))
+		log_warn("the tag beside the digest means something else; the digest is taken",
+			"image=\"%s\" tag_means=\"%s\"", ref, json_str(*result, "tag_means", ""));
 	return 0;
 }
 
