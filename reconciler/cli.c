@@ -95,7 +95,7 @@ const struct opt options[] = {
 		"wait this long for another reconcile to end (default 10s)", NULL},
 	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
-	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete ",
+	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete image ",
 		"auto, tty, plain, json or none", progresses},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
 		"where state is kept (or RECONCILE_STATE_DIR)", NULL},

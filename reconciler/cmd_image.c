@@ -1,13 +1,14 @@
 /* cmd_image.c - the images there are, and the blobs that were fetched for them. */
 #include "reconciler/document.h"
 #include "reconciler/print.h"
+#include "reconciler/progress.h"
 
 #include "drivers/image/cache.h"
 #include "drivers/image/ref.h"
 #include "drivers/sys/worker.h"
 #include "reconciler/engine/pass.h"
-#include "schema/base/clock.h"
 #include "schema/base/fd.h"
+#include "schema/base/log.h"
 
 #include <string.h>
 
@@ -169,40 +170,41 @@ static int prune(struct cli *c, struct err *e)
 
 /* ---- pull, pin -------------------------------------------------------------------------- */
 
-#define SAY_EVERY_MS 2000
-
 struct fetch_view {
-	struct cli *cli;
-	int64_t said_ms;
+	struct progress_view view;
+	struct step step; /* as if a pass made an image of that name */
 };
 
 static void on_fetch(void *arg, const char *what, uint64_t done, uint64_t total)
 {
 	struct fetch_view *v = arg;
-	const int64_t now = clock_mono_ms();
 
-	if (v->cli->quiet || now - v->said_ms < SAY_EVERY_MS)
-		return;
-	v->said_ms = now;
-	fprintf(stderr, "  %s  %s of %s\n", print_safe(&v->cli->arena, what),
-		mib(&v->cli->arena, done), mib(&v->cli->arena, total));
+	progress_say(&v->view, &v->step, what, done, total);
 }
 
 static int ask(struct cli *c, const struct home *home, const char *verb, const char *ref,
 	json_t **result, struct err *e)
 {
-	struct fetch_view view = {.cli = c};
+	struct fetch_view view = {.step = {.op = STEP_CREATE, .kind = KIND_IMAGE, .name = ref}};
 	_cleanup_json_ json_t *rq = json_object();
 	const struct worker_task task = {.program_dir = home->host.program_dir, .verb = verb,
 		.request = rq, .lock_fd = -1, .cancel = &cli_cancel, .progress = on_fetch,
 		.progress_arg = &view};
+	int rc;
 
 	json_object_set_new(rq, "oci", json_string(ref));
 	json_object_set_new(rq, "cache_dir", json_string(home->host.cache_dir));
-	if (worker_run(&task, result, e) < 0)
+	json_object_set_new(rq, "compare_tag", json_true());
+	progress_start(&view.view, c, NULL);
+	rc = worker_run(&task, result, e);
+	progress_stop(&view.view, NULL);
+	if (rc < 0)
 		return -1;
 	if (!ref_is_digest(json_str(*result, "id", NULL)))
 		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", ref);
+	if (json_str(*result, "tag_means", NULL))
+		log_warn("the tag beside the digest means something else; the digest is taken",
+			"image=\"%s\" tag_means=\"%s\"", ref, json_str(*result, "tag_means", ""));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #define LIVE_EVERY_MS 100
 #define PLAIN_EVERY_MS 2000
+#define JSON_EVERY_MS 200   /* for each thing that goes on */
 #define WAIT_MS 2000        /* a wait that is not told */
 #define WAIT_LIVE_MS 1000   /* a live line tells again */
 #define WAIT_PLAIN_MS 10000 /* and a plain one */
@@ -23,33 +24,47 @@ static void clear(struct progress_view *v)
 	v->line_open = false;
 }
 
-static void emit_json(const struct step *s, const char *event, const char *what, uint64_t done,
+static void write_json(json_t *j)
+{
+	if (!j)
+		return;
+	json_dumpf(j, stderr, JSON_COMPACT);
+	fputc('\n', stderr);
+	json_decref(j);
+}
+
+static json_t *step_json(const struct step *s, const char *event, const char *what, uint64_t done,
 	uint64_t total, const char *error)
 {
 	json_t *j = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o}", "event", event, "op",
 		step_op_name(s->op), "kind", kind_name(s->kind), "what", json_lossy(what), "done",
 		(json_int_t)done, "total", (json_int_t)total, "error", json_lossy(error));
 
-	if (!j)
-		return;
-	json_object_set_new(j, "object", json_string(s->name));
-	json_dumpf(j, stderr, JSON_COMPACT);
-	fputc('\n', stderr);
-	json_decref(j);
+	if (j)
+		json_object_set_new(j, "object", json_lossy(s->name));
+	return j;
 }
 
-static const char *amount_text(struct arena *a, uint64_t done, uint64_t total, int64_t ms)
+/* "12.0 MiB of 40.0 MiB (30%), 4.0 MiB/s, 7s left" */
+static const char *amount_text(struct arena *a, const struct meter *m)
 {
-	char left[CLOCK_TEXT_MAX];
+	const uint64_t rate = meter_rate(m);
+	const int64_t left = meter_left_ms(m);
+	char span[CLOCK_TEXT_MAX];
+	const char *text;
 
-	if (!done && !total)
+	if (!m->done && !m->total)
 		return "";
-	if (!total || done >= total || ms < 500)
-		return arena_printf(a, "  %s", print_size(a, done));
-	clock_span((int64_t)((double)ms * (double)(total - done) / (double)(done ? done : 1)), left);
-	return arena_printf(a, "  %s of %s (%u%%), %s/s, %s left", print_size(a, done),
-		print_size(a, total), (unsigned)(done * 100 / total),
-		print_size(a, done * 1000 / (uint64_t)ms), left);
+	text = arena_printf(a, "  %s", print_size(a, m->done));
+	if (m->total && !meter_is_done(m))
+		text = arena_printf(a, "%s of %s (%.0f%%)", text, print_size(a, m->total),
+			(double)m->done * 100 / (double)m->total);
+	if (rate && !meter_is_done(m))
+		text = arena_printf(a, "%s, %s/s", text, print_size(a, rate));
+	if (left <= 0)
+		return text;
+	clock_span(left, span);
+	return arena_printf(a, "%s, %s left", text, span);
 }
 
 /* With the lock held. What is done from now on; NULL: nothing. */
@@ -74,9 +89,7 @@ static void tell_wait(struct progress_view *v, int64_t now)
 	if (v->how == PROGRESS_JSON) {
 		j = json_pack("{s:s, s:s, s:I}", "event", "wait", "what", v->doing, "waited_ms",
 			(json_int_t)(now - v->begun_ms));
-		json_dumpf(j, stderr, JSON_COMPACT);
-		fputc('\n', stderr);
-		json_decref(j);
+		write_json(j);
 		return;
 	}
 	clear(v);
@@ -142,37 +155,86 @@ static void on_stage(void *arg, const char *what)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static void show_progress(struct progress_view *v, const struct step *s, const char *what,
-	uint64_t done, uint64_t total)
+/* A part stands behind its whole; on a terminal, whose lines are short, with its share alone. */
+static const char *part_text(struct progress_view *v, struct arena *a, const struct meter *whole,
+	const struct meter *part)
+{
+	const char *name = print_safe(a, part->what + strlen(whole->what) + 1);
+
+	if (v->how == PROGRESS_TTY && part->total)
+		return arena_printf(a, "; %s %.0f%%", name, (double)part->done * 100 / (double)part->total);
+	return arena_printf(a, "; %s%s", name, amount_text(a, part));
+}
+
+static void tell_text(struct progress_view *v, const struct step *s, const struct meter *m)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	int64_t now = clock_mono_ms(), every = v->how == PROGRESS_TTY ? LIVE_EVERY_MS : PLAIN_EVERY_MS;
+	const struct meter *whole = meter_whole(&v->meters, m), *main = whole ? whole : m;
+	const struct meter *part = whole ? m : meter_part(&v->meters, m);
 
-	/* The first word of a step comes at once. */
-	if (v->how == PROGRESS_NONE || (v->last_ms != v->begun_ms && now - v->last_ms < every))
-		return;
-	v->last_ms = now == v->begun_ms ? now + 1 : now;
-	if (v->how == PROGRESS_JSON) {
-		emit_json(s, "progress", what, done, total, NULL);
-		return;
-	}
 	clear(v);
-	fprintf(stderr, "  %s/%s  %s%s", kind_name(s->kind), s->name, print_safe(&a, what),
-		amount_text(&a, done, total, now - v->begun_ms));
+	fprintf(stderr, "  %s/%s  %s%s%s", kind_name(s->kind), print_safe(&a, s->name),
+		print_safe(&a, main->what), amount_text(&a, main),
+		part ? part_text(v, &a, main, part) : "");
 	if (v->how == PROGRESS_TTY)
 		v->line_open = true;
 	else
 		fputc('\n', stderr);
 }
 
-static void on_progress(void *arg, const struct step *s, const char *what, uint64_t done,
+static void tell_json(struct progress_view *v, const struct step *s, struct meter *m)
+{
+	const int64_t left = meter_left_ms(m);
+	json_t *j;
+
+	if (m->said_ms && m->now_ms - m->said_ms < JSON_EVERY_MS && !meter_is_done(m))
+		return;
+	m->said_ms = m->now_ms;
+	v->last_ms = m->now_ms == v->begun_ms ? m->now_ms + 1 : m->now_ms;
+	j = step_json(s, "progress", m->what, m->done, m->total, NULL);
+	if (j)
+		json_object_set_new(j, "bytes_per_second", json_integer((json_int_t)meter_rate(m)));
+	if (j)
+		json_object_set_new(j, "left_ms", left < 0 ? json_null() : json_integer(left));
+	write_json(j);
+}
+
+/* With the lock held. */
+static void show_progress(struct progress_view *v, const struct step *s, const char *what,
+	uint64_t done, uint64_t total)
+{
+	const int64_t now = clock_mono_ms();
+	const int64_t every = v->how == PROGRESS_TTY ? LIVE_EVERY_MS : PLAIN_EVERY_MS;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct meter *m;
+
+	if (v->how == PROGRESS_NONE)
+		return;
+	m = meter_note(&v->meters, arena_printf(&a, "%s/%s", kind_name(s->kind), s->name), what, done,
+		total, now);
+	if (v->how == PROGRESS_JSON) {
+		tell_json(v, s, m);
+		return;
+	}
+	/* The first word of a step comes at once. */
+	if (v->last_ms != v->begun_ms && now - v->last_ms < every)
+		return;
+	v->last_ms = now == v->begun_ms ? now + 1 : now;
+	tell_text(v, s, m);
+}
+
+void progress_say(struct progress_view *v, const struct step *s, const char *what, uint64_t done,
 	uint64_t total)
 {
-	struct progress_view *v = arg;
-
 	pthread_mutex_lock(&v->lock);
 	show_progress(v, s, what, done, total);
 	pthread_mutex_unlock(&v->lock);
+}
+
+static void on_progress(void *arg, const struct step *s, const char *what, uint64_t done,
+	uint64_t total)
+{
+	progress_say(arg, s, what, done, total);
 }
 
 /* Words for a step while it runs and when it is over. */
@@ -199,7 +261,7 @@ static void step_began(struct progress_view *v, const struct step *s)
 	clear(v);
 	set_doing(v, arena_printf(&a, "%s/%s  %s", shown_kind(s), s->name, words[s->op].doing));
 	if (v->how == PROGRESS_JSON)
-		emit_json(s, "begin", NULL, 0, 0, NULL);
+		write_json(step_json(s, "begin", NULL, 0, 0, NULL));
 	if (v->how != PROGRESS_TTY)
 		return;
 	fprintf(stderr, "  %s ...", v->doing);
@@ -213,7 +275,7 @@ static void step_ended(struct progress_view *v, const struct step *s, const stru
 
 	set_doing(v, NULL);
 	if (v->how == PROGRESS_JSON) {
-		emit_json(s, "end", NULL, 0, 0, ok ? NULL : r->err.msg);
+		write_json(step_json(s, "end", NULL, 0, 0, ok ? NULL : r->err.msg));
 		return;
 	}
 	if (v->how == PROGRESS_NONE)
@@ -251,7 +313,10 @@ void progress_start(struct progress_view *v, const struct cli *c, struct pass *p
 	*v = (struct progress_view){.cli = c, .how = (enum progress)c->progress};
 	if (v->how == PROGRESS_AUTO)
 		v->how = tty && c->colored_err ? PROGRESS_TTY : PROGRESS_PLAIN;
+	v->begun_ms = v->last_ms = clock_mono_ms();
 	start_ticker(v);
+	if (!p)
+		return;
 	p->on_stage = on_stage;
 	p->on_stage_arg = v;
 }
@@ -275,6 +340,8 @@ void progress_stop(struct progress_view *v, struct pass *p)
 		pthread_join(v->ticker, NULL);
 	pthread_cond_destroy(&v->wake);
 	pthread_mutex_destroy(&v->lock);
+	if (!p)
+		return;
 	p->on_stage = NULL;
 	p->home.host.progress = NULL;
 	p->exec.on_step = NULL;

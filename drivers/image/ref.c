@@ -141,10 +141,12 @@ static int split_tail(char *s, struct ref *r, const char *text, struct err *e)
 				text, colon + 1);
 		r->tag = colon + 1;
 	}
-	if (r->digest)
+	if (r->digest) {
+		r->beside = r->tag;
 		r->tag = NULL;
-	else if (!r->tag)
+	} else if (!r->tag) {
 		r->tag = "latest";
+	}
 	return 0;
 }
 

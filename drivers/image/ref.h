@@ -19,6 +19,7 @@ struct ref {
 	const char *repo;   /* "library/alpine" */
 	const char *tag;    /* "latest" when neither tag nor digest was written; NULL with a digest */
 	const char *digest; /* "sha256:<hex>" or NULL; it beats a tag written beside it */
+	const char *beside; /* that tag, or NULL */
 };
 
 /* Docker's short names get docker.io and library/. Fails with ERR_SPEC. */

@@ -43,11 +43,12 @@ static json_t *text_of(const char *s)
 }
 
 /* Whether it is time to say something about what again. */
-static bool is_due(const char *what)
+static bool is_due(const char *what, bool all)
 {
 	static struct said {
 		char what[64];
 		int64_t ms;
+		bool all; /* that all of it is done */
 	} last[WHATS];
 	const int64_t now = clock_mono_ms();
 	struct said *oldest = &last[0];
@@ -56,15 +57,17 @@ static bool is_due(const char *what)
 		struct said *s = &last[i];
 
 		if (!strncmp(what, s->what, sizeof(s->what) - 1)) {
-			if (now - s->ms < EVERY_MS)
+			if (all ? s->all : now - s->ms < EVERY_MS)
 				return false;
 			s->ms = now;
+			s->all = all;
 			return true;
 		}
 		if (s->ms < oldest->ms)
 			oldest = s;
 	}
 	oldest->ms = now;
+	oldest->all = all;
 	snprintf(oldest->what, sizeof(oldest->what), "%s", what);
 	return true;
 }
@@ -75,7 +78,7 @@ void report_progress(const char *what, uint64_t done, uint64_t total)
 	json_t *j;
 
 	pthread_mutex_lock(&lock);
-	if (is_due(what)) {
+	if (is_due(what, total && done >= total)) {
 		j = json_object();
 		json_object_set_new(j, "what", text_of(what));
 		json_object_set_new(j, "done", json_integer((json_int_t)done));

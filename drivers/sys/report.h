@@ -3,8 +3,8 @@
 
 #include "schema/base/json.h"
 
-/* At most a few lines a second for each what; a new what is always said. total 0: not known. Any
- * thread may call it. */
+/* At most a few lines a second for each what; a new what is always said, and so is the end of it. total
+ * 0: not known. Any thread may call it. */
 void report_progress(const char *what, uint64_t done, uint64_t total);
 
 /* Exactly one of these ends a task. -1 if nobody reads it any more. */

@@ -153,6 +153,38 @@ static void number_of_layers(void **state)
 	}
 }
 
+static void sum_of_layers(void **state)
+{
+	static const struct {
+		uint64_t size[3];
+		bool good;
+	} rows[] = {
+		{{MANIFEST_LAYER_BYTES_MAX, 0, 0}, true},
+		{{MANIFEST_LAYER_BYTES_MAX - 2, 1, 1}, true},
+		{{MANIFEST_LAYER_BYTES_MAX - 2, 1, 2}, false},
+		{{1, 0, MANIFEST_LAYER_BYTES_MAX}, false},
+		{{MANIFEST_LAYER_BYTES_MAX, MANIFEST_LAYER_BYTES_MAX, MANIFEST_LAYER_BYTES_MAX}, false},
+		{{MANIFEST_LAYER_BYTES_MAX + 1, 0, 0}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_json_ json_t *j = load("{\"schemaVersion\":2," CONFIG ",\"layers\":[]}");
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+		struct err e = ERR_INIT;
+		struct manifest m;
+
+		for (size_t k = 0; k < 3; k++) {
+			json_t *layer = load(LAYER);
+
+			json_object_set_new(layer, "size", json_integer((json_int_t)rows[i].size[k]));
+			json_array_append_new(json_object_get(j, "layers"), layer);
+		}
+		if (manifest_parse(&a, j, &m, &e) != (rows[i].good ? 0 : -1))
+			fail_msg("row %zu: %s", i, e.msg);
+	}
+}
+
 #define ENTRY(d, rest) "{\"digest\":\"" d "\",\"size\":5" rest "}"
 #define P(os, arch, more) ",\"platform\":{\"os\":\"" os "\",\"architecture\":\"" arch "\"" more "}"
 #define T(name) ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"" name "\"}"
@@ -252,6 +284,7 @@ int main(void)
 		cmocka_unit_test(good_manifest),
 		cmocka_unit_test(bad_manifests),
 		cmocka_unit_test(number_of_layers),
+		cmocka_unit_test(sum_of_layers),
 		cmocka_unit_test(choose),
 		cmocka_unit_test(config),
 	};

@@ -2,7 +2,6 @@
 #include "drivers/image/worker/blobs.h"
 
 #include "drivers/image/worker/digest.h"
-#include "drivers/sys/report.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@ struct download {
 	int fd;
 	struct digest digest;
 	const struct descriptor *blob;
-	const char *what;
+	struct blobs_watch *watch;
 };
 
 int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e)
@@ -77,6 +76,12 @@ int blobs_open(const struct blobs *b, const char *digest, struct range *out, str
 
 /* ---- fetch ------------------------------------------------------------------------------ */
 
+static void watch_tell(struct blobs_watch *w, uint64_t have)
+{
+	if (w)
+		tally_layer(w->all, w->layer, &w->counted, have);
+}
+
 static int download_start(struct http_sink *s, uint64_t from, struct err *e)
 {
 	struct download *d = (struct download *)s;
@@ -97,7 +102,7 @@ static int download_write(struct http_sink *s, const void *data, size_t n, struc
 	if (fd_write_all(d->fd, data, n) < 0)
 		return err_sys(e, errno, "cannot write to the cache");
 	digest_add(&d->digest, data, n);
-	report_progress(d->what, d->sink.have + n, d->blob->size);
+	watch_tell(d->watch, d->sink.have + n);
 	return 0;
 }
 
@@ -186,10 +191,11 @@ static int open_tmp(const struct blobs *b, const char *tmp, const char *digest, 
 	return faccessat(b->dir_fd, ref_hex(digest), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int fetch(struct blobs *b, const struct descriptor *blob, const char *what, struct err *e)
+static int fetch(struct blobs *b, const struct descriptor *blob, struct blobs_watch *watch,
+	struct err *e)
 {
 	struct download d = {.sink = {download_start, download_write, 0, blob->size}, .fd = -1,
-		.blob = blob, .what = what};
+		.blob = blob, .watch = watch};
 	char tmp[TMP_NAME_MAX];
 	int rc;
 
@@ -222,7 +228,8 @@ static int verify(const struct range *r, const struct descriptor *d, struct err 
 	return digest_check_range(r, d->digest, e);
 }
 
-int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, struct err *e)
+static int ensure(struct blobs *b, const struct descriptor *d, struct blobs_watch *watch,
+	struct err *e)
 {
 	_cleanup_range_ struct range have = RANGE_NONE;
 	int rc = open_blob(b, d->digest, &have, e);
@@ -243,7 +250,16 @@ int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, 
 	if (!rc && unlinkat(b->dir_fd, ref_hex(d->digest), 0) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "cannot remove damaged blob %s", d->digest);
 	err_clear(e);
-	return fetch(b, d, what, e);
+	return fetch(b, d, watch, e);
+}
+
+int blobs_ensure(struct blobs *b, const struct descriptor *d, struct blobs_watch *watch,
+	struct err *e)
+{
+	if (ensure(b, d, watch, e) < 0)
+		return -1;
+	watch_tell(watch, d->size);
+	return 0;
 }
 
 int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, size_t max,
@@ -251,7 +267,7 @@ int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, siz
 {
 	if (d->size > max)
 		return err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", what, max);
-	if (blobs_ensure(b, d, what, e) < 0)
+	if (blobs_ensure(b, d, NULL, e) < 0)
 		return -1;
 	if (b->layout)
 		return layout_blob(b->layout, a, d->digest, max, data, n, e);

@@ -10,6 +10,7 @@
 #include "drivers/image/layout.h"
 #include "drivers/image/worker/range.h"
 #include "drivers/image/worker/registry.h"
+#include "drivers/image/worker/tally.h"
 #include "drivers/image/worker/tarball.h"
 
 struct blobs {
@@ -23,13 +24,21 @@ struct blobs {
  * (drivers/image/cache.h). */
 int blobs_open_cache(const char *cache_dir, int *dir_fd, struct err *e);
 
-/* Make sure that the blob is there and is what its digest says. what names it in progress lines. */
-int blobs_ensure(struct blobs *b, const struct descriptor *d, const char *what, struct err *e);
+/* Whom to tell how much of a layer is there. */
+struct blobs_watch {
+	struct tally *all;
+	size_t layer;
+	uint64_t counted;
+};
+
+/* Make sure that the blob is there and is what its digest says. watch may be NULL. */
+int blobs_ensure(struct blobs *b, const struct descriptor *d, struct blobs_watch *watch,
+	struct err *e);
 
 /* Open a blob after blobs_ensure. */
 int blobs_open(const struct blobs *b, const char *digest, struct range *out, struct err *e);
 
-/* A small blob, ensured, in memory. */
+/* A small blob, ensured, in memory. what names it in messages. */
 int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, size_t max,
 	const char *what, char **data, size_t *n, struct err *e);
 

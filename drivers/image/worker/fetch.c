@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define THREADS 3u /* what registries and Docker's own client find polite */
@@ -20,6 +19,7 @@ struct fetch {
 	const struct manifest *manifest;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
+	struct tally all;
 	size_t left; /* layers that no thread has taken; the next one is the topmost of them */
 	atomic_bool stop;
 	struct layer_state *layers;
@@ -61,11 +61,11 @@ static void *work(void *arg)
 		registry_stop_when(registry, &f->stop);
 	blobs.registry = registry;
 	while (take(f, &i)) {
-		char what[64];
+		struct blobs_watch watch = {.all = &f->all, .layer = i};
 
-		snprintf(what, sizeof(what), "fetching layer %zu/%zu", i + 1, f->manifest->n_layers);
+		/* What only has to be looked at is not worth a word. */
 		if (e.kind == ERR_NONE)
-			blobs_ensure(&blobs, &f->manifest->layers[i].blob, what, &e);
+			blobs_ensure(&blobs, &f->manifest->layers[i].blob, f->ref ? &watch : NULL, &e);
 		tell(f, i, &e);
 		if (registry || !f->ref)
 			err_clear(&e);
@@ -97,6 +97,7 @@ int fetch_start(const struct blobs *blobs, const struct ref *ref, const struct m
 	*f = (struct fetch){.blobs = blobs, .ref = ref, .manifest = manifest,
 		.left = manifest->n_layers};
 	f->layers = xcalloc(manifest->n_layers + 1, sizeof(*f->layers));
+	tally_init(&f->all, "fetching", manifest);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->moved, NULL);
 	if (start(f, e) < 0) {
@@ -132,6 +133,7 @@ void fetch_close(struct fetch *f)
 		pthread_join(f->threads[i], NULL);
 	pthread_cond_destroy(&f->moved);
 	pthread_mutex_destroy(&f->lock);
+	tally_fini(&f->all);
 	free(f->layers);
 	free(f);
 }

@@ -6,6 +6,7 @@
 #include "drivers/image/worker/layer.h"
 #include "drivers/image/worker/limits.h"
 #include "drivers/image/worker/spool.h"
+#include "drivers/image/worker/tally.h"
 #include "drivers/image/worker/veil.h"
 #include "drivers/sys/report.h"
 #include "schema/base/fd.h"
@@ -38,11 +39,14 @@ struct flatten {
 	struct seen *seen;
 	uint64_t *headers;     /* of each layer: where its headers start in the spool */
 	uint32_t *entries;     /* of each layer: how many */
+	struct tally all;
+	uint64_t counted;      /* of the layer that is unpacked: what all knows of it */
 	uint64_t unpacked;
 	uint64_t wasted;       /* blocks written for contents that are hidden */
 	bool exact;            /* write nothing before it is known what is hidden */
 	uint32_t next;         /* inode that a pass looks at */
 	VEC(uint32_t) missing; /* inodes whose contents were not written in the first pass */
+	uint64_t written, lacking; /* bytes of them */
 };
 
 /* A file that is replaced while it is read is another one afterwards. */
@@ -68,16 +72,6 @@ static int open_blob(struct flatten *f, size_t layer, struct range *blob, struct
 	if (f->job->blob(f->job->arg, layer, blob, e) < 0)
 		return -1;
 	return check_same(f, layer, blob, e);
-}
-
-static void report(const struct flatten *f, const char *verb, size_t layer,
-	struct layer_reader *r)
-{
-	char what[64];
-
-	snprintf(what, sizeof(what), "%s layer %zu/%zu", verb, layer + 1,
-		f->job->manifest->n_layers);
-	report_progress(what, layer_consumed(r), f->job->manifest->layers[layer].blob.size);
 }
 
 /* ---- pass 1, from the top layer down ----------------------------------------------------- */
@@ -135,7 +129,7 @@ static int scan_entries(struct flatten *f, struct layer_reader *r, size_t layer,
 		if (spool_tell(&f->spool) > LIMIT_SPOOL)
 			return err_set(e, ERR_LIMIT, "the layers have more headers than we can keep");
 		f->entries[layer]++;
-		report(f, "unpacking", layer, r);
+		tally_layer(&f->all, layer, &f->counted, layer_consumed(r));
 	}
 	veil_lower(&f->veil);
 	return rc < 0 ? -1 : layer_finish(r, e);
@@ -146,10 +140,12 @@ static int scan_layer(struct flatten *f, size_t layer, struct err *e)
 	_cleanup_(layer_drop) struct layer_reader *r = NULL;
 	_cleanup_range_ struct range blob = RANGE_NONE;
 
+	f->counted = 0;
 	if (open_blob(f, layer, &blob, e) < 0 ||
 		layer_open(&blob, &f->job->manifest->layers[layer], true, &r, e) < 0 ||
 		scan_entries(f, r, layer, e) < 0 || check_same(f, layer, &blob, e) < 0)
 		return err_wrap(e, "layer %zu", layer + 1);
+	tally_layer(&f->all, layer, &f->counted, layer_consumed(r));
 	f->unpacked += layer_unpacked(r);
 	if (f->unpacked > LIMIT_UNPACKED)
 		return err_set(e, ERR_LIMIT, "the layers unpack to more than %llu bytes",
@@ -203,6 +199,12 @@ static uint32_t next_wanted(struct flatten *f, size_t layer)
 	return 0;
 }
 
+static void add_missing(struct flatten *f, uint32_t inode)
+{
+	*vec_push(f->arena, &f->missing) = inode;
+	f->lacking += merge_inode(f->tree, inode)->size;
+}
+
 /* What the first pass did with one entry, and what has become of the entry. */
 static int settle(struct flatten *f, size_t layer, uint32_t index, bool written, struct err *e)
 {
@@ -213,7 +215,7 @@ static int settle(struct flatten *f, size_t layer, uint32_t index, bool written,
 	if (seen && written)
 		return ext4_place(&f->fs, inode, &f->content.extents, e);
 	if (seen)
-		*vec_push(f->arena, &f->missing) = inode;
+		add_missing(f, inode);
 	if (seen || !written)
 		return 0;
 	for (size_t i = 0; i < f->content.extents.n; i++)
@@ -262,6 +264,7 @@ static int settle_all(struct flatten *f, struct err *e)
 {
 	f->next = MERGE_ROOT;
 	f->missing.n = 0;
+	f->lacking = 0;
 	for (size_t i = 0; i < f->job->manifest->n_layers; i++)
 		if (settle_layer(f, i, e) < 0)
 			return -1;
@@ -294,7 +297,8 @@ static int write_contents(struct flatten *f, struct layer_reader *r, size_t laye
 			ext4_place(&f->fs, inode, &f->content.extents, e) < 0)
 			return err_wrap(e, "entry \"%.250s\"", entry.path);
 		f->next++;
-		report(f, "writing", layer, r);
+		f->written += p->size;
+		report_progress("writing", f->written, f->lacking);
 	}
 	return 0;
 }
@@ -410,6 +414,7 @@ int flatten_run(const struct flatten_job *job, uint64_t *size, struct err *e)
 	struct flatten f = {.arena = &a, .job = job, .spool = {.fd = -1}};
 	int rc;
 
+	tally_init(&f.all, "unpacking", job->manifest);
 	f.seen = arena_array(&a, n, sizeof(*f.seen));
 	f.headers = arena_array(&a, n, sizeof(*f.headers));
 	f.entries = arena_array(&a, n, sizeof(*f.entries));
@@ -421,5 +426,6 @@ int flatten_run(const struct flatten_job *job, uint64_t *size, struct err *e)
 	spool_close(&f.spool);
 	veil_fini(&f.veil);
 	merge_free(f.tree);
+	tally_fini(&f.all);
 	return rc;
 }

@@ -371,7 +371,10 @@ static void wipe_children(struct merge *m, uint32_t top)
 	}
 }
 
-static int whiteout(struct merge *m, const struct parts *parts, struct err *e)
+/* A file of such a name cannot be told from a whiteout, but it has something in it, and a whiteout does
+ * not: refused, since else it would be missing without a word. */
+static int whiteout(struct merge *m, const struct parts *parts, const struct merge_entry *t,
+	struct err *e)
 {
 	const char *s = parts->last + 4; /* behind ".wh." */
 	const size_t n = parts->last_len - 4;
@@ -381,6 +384,9 @@ static int whiteout(struct merge *m, const struct parts *parts, struct err *e)
 
 	if (!n || (s[0] == '.' && (n == 1 || (n == 2 && s[1] == '.'))))
 		return err_set(e, ERR_CONTENT, "a whiteout of the folder itself, or of the one above");
+	if (t->type == MERGE_FILE && t->size && (n < 4 || memcmp(s, ".wh.", 4) != 0))
+		return err_set(e, ERR_CONTENT, "a whiteout with content; layers cannot hold a file whose "
+			"name begins with \".wh.\"");
 	rc = walk_path(&w, &dir, parts->dir, parts->dir_len, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
@@ -517,7 +523,7 @@ static int add(struct merge *m, const struct merge_entry *t, struct err *e)
 		check_text(m, t, e) < 0)
 		return -1;
 	if (parts.last_len >= 4 && !memcmp(parts.last, ".wh.", 4))
-		return whiteout(m, &parts, e);
+		return whiteout(m, &parts, t, e);
 	if (!parts.last_len && t->type != MERGE_DIR)
 		return err_set(e, ERR_CONTENT, "the root cannot be a %s", merge_type_name(t->type));
 	if (parts.last_len && (walk_path(&w, &dir, parts.dir, parts.dir_len, e) < 0 ||

@@ -93,7 +93,9 @@ static int open_registry(struct origin *s, struct err *e)
 	return 0;
 }
 
-static int resolve_registry(struct origin *s, const char **id, struct err *e)
+/* What a tag or digest means: top, and id if that is an index. */
+static int ask_registry(struct origin *s, const char *reference, const char **top, const char **id,
+	struct err *e)
 {
 	_cleanup_json_ json_t *j = NULL;
 	char digest[REF_DIGEST_MAX];
@@ -103,19 +105,37 @@ static int resolve_registry(struct origin *s, const char **id, struct err *e)
 	char *data;
 	size_t n;
 
-	if (registry_manifest(s->registry, s->arena, s->pin ? s->pin : s->ref.tag, &data, &n, &type,
-		e) < 0)
+	if (registry_manifest(s->registry, s->arena, reference, &data, &n, &type, e) < 0)
 		return -1;
 	if (digest_of(data, n, digest, e) < 0 || json_parse(data, n, "manifest", &j, e) < 0 ||
 		manifest_classify(j, type, &kind, e) < 0)
 		return -1;
-	*id = arena_dup(s->arena, digest);
+	*id = *top = arena_dup(s->arena, digest);
 	if (kind == MANIFEST_IMAGE)
 		return 0;
 	if (manifest_choose(s->arena, j, &s->platform, NULL, &d, e) < 0)
 		return -1;
 	*id = d.digest;
 	return 0;
+}
+
+static int resolve_registry(struct origin *s, const char **id, struct err *e)
+{
+	const char *top;
+
+	return ask_registry(s, s->pin ? s->pin : s->ref.tag, &top, id, e);
+}
+
+const char *origin_other(struct origin *s, const char *id)
+{
+	const char *top, *now;
+	struct err e = ERR_INIT;
+
+	if (!origin_is_remote(s) || !s->ref.beside)
+		return NULL;
+	if (ask_registry(s, s->ref.beside, &top, &now, &e) < 0)
+		return arena_printf(s->arena, "unknown: %s", e.msg);
+	return !strcmp(top, s->pin) || !strcmp(now, s->pin) || !strcmp(now, id) ? NULL : now;
 }
 
 /* ---- oci_layout, oci_archive ------------------------------------------------------------- */

@@ -62,6 +62,10 @@ int origin_open(struct origin *s, struct err *e);
 /* *id: the digest that the image is known by. */
 int origin_resolve(struct origin *s, const char **id, struct err *e);
 
+/* After a resolve to id: what the tag beside the digest of the reference means now, when that is another
+ * image, or why that cannot be told; NULL: there is no such tag, or it means the same. */
+const char *origin_other(struct origin *s, const char *id);
+
 /* Where it came from, for people. */
 const char *origin_text(const struct origin *s);
 

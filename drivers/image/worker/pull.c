@@ -20,6 +20,12 @@ static int finish(struct origin *s, int rc, struct err *e)
 	return rc;
 }
 
+/* NULL: the same, or it was not asked for. */
+static const char *tag_means(struct origin *s, const json_t *rq, const char *id)
+{
+	return json_flag(rq, "compare_tag", false) ? origin_other(s, id) : NULL;
+}
+
 int pull_resolve(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -29,7 +35,8 @@ int pull_resolve(const json_t *request, json_t **result, struct err *e)
 	if (origin_parse(&s, request, e) < 0 || origin_confine(&s, NULL, e) < 0 ||
 		origin_open(&s, e) < 0 || origin_resolve(&s, &id, e) < 0)
 		return finish(&s, -1, e);
-	*result = json_pack("{s:s, s:s}", "id", id, "ref", origin_text(&s));
+	*result = json_pack("{s:s, s:s, s:o}", "id", id, "ref", origin_text(&s), "tag_means",
+		json_lossy(tag_means(&s, request, id)));
 	return finish(&s, 0, e);
 }
 
@@ -50,23 +57,29 @@ static int confine(struct origin *s, const json_t *rq, const char *images, struc
 	return origin_confine(s, (const char *const[]){blobs, images, NULL}, e);
 }
 
-static int fetch(struct origin *s, const json_t *rq, const char **id, uint64_t *bytes, struct err *e)
+struct fetched {
+	const char *id, *tag;
+	uint64_t bytes;
+};
+
+static int fetch(struct origin *s, const json_t *rq, struct fetched *out, struct err *e)
 {
 	if (origin_parse(s, rq, e) < 0)
 		return -1;
 	if (!origin_is_remote(s))
 		return err_set(e, ERR_USAGE, "only what is in a registry can be fetched");
-	if (confine(s, rq, NULL, e) < 0 || origin_open(s, e) < 0 || origin_resolve(s, id, e) < 0 ||
-		origin_load(s, *id, json_str(rq, "cache_dir", NULL), e) < 0 ||
-		origin_start(s, e) < 0)
+	if (confine(s, rq, NULL, e) < 0 || origin_open(s, e) < 0 || origin_resolve(s, &out->id, e) < 0)
 		return -1;
-	*bytes = s->manifest.config.size;
+	out->tag = tag_means(s, rq, out->id);
+	if (origin_load(s, out->id, json_str(rq, "cache_dir", NULL), e) < 0 || origin_start(s, e) < 0)
+		return -1;
+	out->bytes = s->manifest.config.size;
 	for (size_t i = s->manifest.n_layers; i-- > 0;) {
 		_cleanup_range_ struct range blob = RANGE_NONE;
 
 		if (origin_layer(s, i, &blob, e) < 0)
 			return err_wrap(e, "layer %zu", i + 1);
-		*bytes += s->manifest.layers[i].blob.size;
+		out->bytes += s->manifest.layers[i].blob.size;
 	}
 	return 0;
 }
@@ -75,13 +88,12 @@ int pull_fetch(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct origin s = SOURCE_INIT(&a);
-	uint64_t bytes = 0;
-	const char *id;
-	int rc = fetch(&s, request, &id, &bytes, e);
+	struct fetched got = {0};
+	int rc = fetch(&s, request, &got, e);
 
 	if (!rc)
-		*result = json_pack("{s:s, s:s, s:I}", "id", id, "ref", origin_text(&s), "bytes",
-			(json_int_t)bytes);
+		*result = json_pack("{s:s, s:s, s:o, s:I}", "id", got.id, "ref", origin_text(&s),
+			"tag_means", json_lossy(got.tag), "bytes", (json_int_t)got.bytes);
 	return finish(&s, rc, e);
 }
 

@@ -1,14 +1,15 @@
 /* pull.h - the worker's verbs for images.
  *
  *	image-resolve  {"oci": REF | another key of origin.h, "digest": PIN | null,
- *	                "platform": "OS/ARCH" | null}
- *	            -> {"id": "sha256:...", "ref": "..."}
+ *	                "platform": "OS/ARCH" | null, "compare_tag": true | absent}
+ *	            -> {"id": "sha256:...", "ref": "...", "tag_means": null | what origin_other says, if
+ *	                it was asked to compare}
  *	image-pull     the same and {"id", "state_dir", "cache_dir", "file": "images/NAME.ext4",
  *	                "size": bytes, 0 or absent: what is needed}
  *	            -> {"id", "file", "size", "config": "{...}"}
  *
  *	image-fetch    the same as image-resolve and {"cache_dir"}; oci only
- *	            -> {"id", "ref", "bytes": of its blobs}; they are in the cache, verified
+ *	            -> {"id", "ref", "tag_means", "bytes": of its blobs}; they are in the cache, verified
  *
  * Every error names the image. Nothing half-made is left under a published name.
  */
