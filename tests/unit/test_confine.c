@@ -1,13 +1,8 @@
 /* test_confine.c - a confined process can do its work and nothing else. Each case is a child process,
  * since what is taken away does not come back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "drivers/sys/confine.h"
 #include "schema/base/fd.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <linux/landlock.h>
