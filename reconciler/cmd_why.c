@@ -86,7 +86,7 @@ static const char *row_text(struct arena *a, const struct record *r)
 	if (r->reason)
 		text = arena_printf(a, "%s: %s", text, print_safe(a, r->reason));
 	if (r->state == RECORD_FAILED)
-		text = arena_printf(a, "%s (attempt %u; watch mode tries again at %s, apply at once)", text,
+		text = arena_printf(a, "%s (attempt %u; due again at %s; apply tries at once)", text,
 			r->attempts, past_time(a, r->retry_at_ms));
 	return text;
 }

@@ -82,7 +82,7 @@ static const char *failed_note(struct arena *a, const struct record *r)
 	char at[CLOCK_TEXT_MAX];
 
 	clock_text(r->retry_at_ms, at);
-	return arena_printf(a, "%s (attempt %u; watch mode tries again at %s, reconcile apply at once)",
+	return arena_printf(a, "%s (attempt %u; due again at %s; reconcile apply tries at once)",
 		r->reason ? r->reason : "the last change failed", r->attempts, at);
 }
 

@@ -134,6 +134,15 @@ static int send_request(struct helper *h, const uint8_t *out, size_t n, int fd, 
 	return 0;
 }
 
+/* Who refuses a connection answers and hangs up, and does not read what we send meanwhile. The kernel
+ * tells of that first, once, and then gives the answer (net/core/datagram.c, sock_error). */
+static ssize_t receive(struct helper *h, void *in, size_t size)
+{
+	ssize_t n = recv(h->fd, in, size, 0);
+
+	return n < 0 && errno == ECONNRESET ? recv(h->fd, in, size, MSG_DONTWAIT) : n;
+}
+
 static int wait_answer(struct helper *h, struct err *e)
 {
 	struct pollfd p = {.fd = h->fd, .events = POLLIN};
@@ -189,7 +198,7 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 	}
 	if (wait_answer(h, e) < 0)
 		return -1;
-	n = recv(h->fd, in, sizeof(in), 0);
+	n = receive(h, in, sizeof(in));
 	if (n < 0)
 		return err_sys(e, errno, "cannot read the helper's answer");
 	if (!n)

@@ -21,8 +21,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#define EXEC_TRIES 200 /* milliseconds that a process may be in the middle of execve */
 #define CMDLINE_MAX (128u * 1024)
 
 static int sys_pidfd_open(pid_t pid)
@@ -489,6 +491,33 @@ static int read_cmdline(int proc_fd, const char *pid, char *buf, size_t size, si
 	return 0;
 }
 
+/* In the middle of execve the process has its new program and no command line yet, and its descriptors
+ * with close-on-exec, the lock of the state directory among them, are closed already (fs/exec.c,
+ * begin_new_exec; fs/binfmt_elf.c, create_elf_tables). What has no program is a thread of the kernel or
+ * dead. */
+static bool is_in_exec(int proc_fd, const char *pid)
+{
+	char path[64], exe[2];
+
+	snprintf(path, sizeof(path), "%.20s/exe", pid);
+	return readlinkat(proc_fd, path, exe, sizeof(exe)) > 0;
+}
+
+/* As read_cmdline, but of a process that is being started wait for what it will be. */
+static int await_cmdline(int proc_fd, const char *pid, char *buf, size_t size, size_t *n)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < EXEC_TRIES; i++) {
+		if (read_cmdline(proc_fd, pid, buf, size, n) < 0)
+			return -1;
+		if (*n || !is_in_exec(proc_fd, pid))
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 static const char *matching_arg(const char *cmdline, size_t n,
 	bool (*match)(const char *arg, void *ctx), void *ctx)
 {
@@ -525,7 +554,7 @@ int proc_scan(bool (*match)(const char *arg, void *ctx), int (*found)(const stru
 			continue;
 		if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || st.st_uid != geteuid())
 			continue;
-		if (read_cmdline(dirfd(d), entry->d_name, cmdline, CMDLINE_MAX, &n) < 0 || !n)
+		if (await_cmdline(dirfd(d), entry->d_name, cmdline, CMDLINE_MAX, &n) < 0 || !n)
 			continue;
 		arg = matching_arg(cmdline, n, match, ctx);
 		if (!arg || proc_identify(atoi(entry->d_name), &id, NULL) != 0)

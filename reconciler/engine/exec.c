@@ -62,6 +62,9 @@ static void complete_args(struct run *r, uint32_t from, uint32_t to)
 			continue;
 		if (s->step.op == STEP_WAIT) { /* the pid of what was started */
 			kvs_copy(r->a, &args, &r->records[s->view].facts);
+			/* Or of what an earlier pass started, which may be known by its mark alone. */
+			if (r->x->plan->deltas[s->view].verdict == VERDICT_LIVE)
+				kvs_merge(r->a, &args, &view_of(r, s->view)->observed.facts);
 			kvs_merge(r->a, &args, &s->step.args);
 			s->step.args = args;
 		} else if (makes) {

@@ -630,6 +630,32 @@ static void scan_finds_marks(void **state)
 	close(nothing[1]);
 }
 
+/* A spawn has returned as soon as execve has closed descriptors: the command line comes a bit later, and
+ * whoever waited for a lock that was held by such a descriptor looks right then. */
+static void scan_sees_the_middle_of_execve(void **state)
+{
+	char mark[64];
+	const char *const argv[] = {"first", "-c", "read x", "x", mark, NULL};
+	struct proc_spec spec = shell(argv);
+	struct err err = ERR_INIT;
+	int nothing[2];
+
+	(void)state;
+	snprintf(mark, sizeof(mark), "exec-%d", (int)getpid());
+	assert_int_equal(pipe2(nothing, O_CLOEXEC), 0);
+	spec.stdin_fd = nothing[0];
+	for (int i = 0; i < 200; i++) {
+		struct search s = {.mark = mark};
+		struct child c = spawn(&spec);
+
+		assert_int_equal(proc_scan(has_mark, note, &s, &err), 0);
+		assert_int_equal(s.n, 1);
+		end(&c);
+	}
+	close(nothing[0]);
+	close(nothing[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,6 +679,7 @@ int main(void)
 		cmocka_unit_test(a_zombie_is_gone),
 		cmocka_unit_test(nobody_is_reaped_by_mistake),
 		cmocka_unit_test(scan_finds_marks),
+		cmocka_unit_test(scan_sees_the_middle_of_execve),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, set_up, tear_down);
