@@ -9,8 +9,8 @@
  * a registry), writing to descriptors that are open already (the output). SQLite has to have opened its
  * files before: a reader maps the index of the log for writing (store.c).
  *
- * The table of refused calls is written by hand: libseccomp costs more at the start of each command
- * (0.5 ms) than everything else that this adds (0.05 ms), and one list of numbers is all that is needed.
+ * The table of refused calls is written by hand: one list of numbers is all that is needed, and each start of
+ * each command would load one library more.
  */
 #pragma once
 
