@@ -442,6 +442,9 @@ static int fake_apply(struct host *h, const struct step *s, struct kvs *facts, s
 	t = fake_find(world, KIND_VM, s->name);
 	if (s->op == STEP_WAIT && (!t || !t->running))
 		return err_set(e, ERR_GUEST, "vm/%s is not running", s->name);
+	/* As the real one: without its pid nobody can tell a slow VM from a dead one. */
+	if (s->op == STEP_WAIT && !kvs_get(&s->args, "pid"))
+		return err_set(e, ERR_GUEST, "vm/%s is to be waited for, and nobody says which process", s->name);
 	if (s->op == STEP_WAIT && world->slow_guest)
 		return err_set(e, ERR_TIMEOUT, "vm/%s is not ready", s->name);
 	if (s->op == STEP_CREATE && s->kind == KIND_DISK)
