@@ -3,6 +3,7 @@
 
 #include "schema/field.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +43,11 @@ struct fake_thing *fake_find(struct fake_world *w, enum kind kind, const char *n
 
 struct fake_thing *fake_add(struct fake_world *w, enum kind kind, const char *name)
 {
-	struct fake_thing *t = fake_find(w, kind, name);
+	struct fake_thing *t;
 
+	while (__atomic_test_and_set(&w->adding, __ATOMIC_ACQUIRE))
+		sched_yield();
+	t = fake_find(w, kind, name);
 	for (size_t i = 0; !t && i < FAKE_THINGS; i++)
 		if (!w->things[kind][i].exists)
 			t = &w->things[kind][i];
@@ -51,6 +55,7 @@ struct fake_thing *fake_add(struct fake_world *w, enum kind kind, const char *na
 		abort();
 	*t = (struct fake_thing){.exists = true};
 	snprintf(t->name, sizeof(t->name), "%s", name);
+	__atomic_clear(&w->adding, __ATOMIC_RELEASE);
 	return t;
 }
 
@@ -105,7 +110,7 @@ static void make(const struct step *s, bool half)
 	t = fake_add(world, s->kind, s->name);
 	set_id(t, &s->args);
 	t->half = half;
-	t->birth = ++world->births;
+	t->birth = __atomic_add_fetch(&world->births, 1, __ATOMIC_RELAXED);
 }
 
 static void check_start(const struct step *s, const struct fake_thing *t)

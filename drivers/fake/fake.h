@@ -41,6 +41,7 @@ struct fake_kept {
 };
 
 struct fake_world {
+	bool adding; /* steps at the same time are processes of their own and share the world */
 	struct fake_kept kept[FAKE_KEPT];
 	struct fake_thing things[KIND_N][FAKE_THINGS];
 	uint32_t calls;          /* apply and undo calls so far */
