@@ -274,6 +274,32 @@ int blobs_read(struct blobs *b, struct arena *a, const struct descriptor *d, siz
 	return file_read(a, b->dir_fd, ref_hex(d->digest), max, data, n, e);
 }
 
+static int write_tmp(const struct blobs *b, const char *tmp, int fd, const char *digest,
+	const char *data, size_t n, struct err *e)
+{
+	/* An earlier run may have left something. As with blobs: no fsync. */
+	if (ftruncate(fd, 0) < 0 || fd_write_all(fd, data, n) < 0 ||
+		renameat(b->dir_fd, tmp, b->dir_fd, ref_hex(digest)) < 0)
+		return err_sys(e, errno, "cannot keep %s", digest);
+	return 0;
+}
+
+/* Several processes may have fetched the same: the first one keeps it. */
+static int keep(const struct blobs *b, const char *digest, const char *data, size_t n, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	char tmp[TMP_NAME_MAX];
+	int rc;
+
+	snprintf(tmp, sizeof(tmp), ".%s.tmp", ref_hex(digest));
+	rc = open_tmp(b, tmp, digest, &fd, e);
+	if (!rc)
+		return write_tmp(b, tmp, fd, digest, data, n, e);
+	if (rc > 0 && unlinkat(b->dir_fd, tmp, 0) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "cannot tidy the cache");
+	return rc < 0 ? -1 : 0;
+}
+
 int blobs_manifest(struct blobs *b, struct arena *a, const char *digest, char **data, size_t *n,
 	const char **type, struct err *e)
 {
@@ -283,11 +309,13 @@ int blobs_manifest(struct blobs *b, struct arena *a, const char *digest, char **
 			return -1;
 		return digest_check(*data, *n, digest, e);
 	}
-	if (file_read(a, b->dir_fd, ref_hex(digest), MANIFEST_BYTES_MAX, data, n, e) == 0 &&
-		digest_check(*data, *n, digest, e) == 0)
-		return 0;
+	if (file_read(a, b->dir_fd, ref_hex(digest), MANIFEST_BYTES_MAX, data, n, e) == 0) {
+		if (digest_check(*data, *n, digest, e) == 0)
+			return 0;
+		unlinkat(b->dir_fd, ref_hex(digest), 0); /* not what it is called */
+	}
 	err_clear(e);
 	if (registry_manifest(b->registry, a, digest, data, n, type, e) < 0)
 		return -1;
-	return file_replace(b->dir_fd, ref_hex(digest), *data, *n, 0600, e);
+	return keep(b, digest, *data, *n, e);
 }
