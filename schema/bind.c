@@ -294,7 +294,7 @@ static void refuse_top(struct load *l, struct source *src, const struct yaml_nod
 	struct diag *d;
 
 	l->incomplete = true;
-	if (unsupported_has(NULL, "", key->text)) {
+	if (later_has(NULL, "", key->text)) {
 		BIND_ERROR(l, src, key, "%s is not supported yet", shown);
 		return;
 	}

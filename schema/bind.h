@@ -112,10 +112,6 @@ static inline struct pos bind_place(const struct source *src, const struct yaml_
 	source_diag((l)->a, (src), (l)->diags, SEVERITY_ERROR, bind_place((src), (node)),          \
 		__VA_ARGS__)
 
-/* What no driver does yet is refused by name: whether key below a noun (NULL: the top of the spec)
- * and prefix ("vsock.") is such a field. */
-bool unsupported_has(const struct noun *noun, const char *prefix, const char *key);
-
 /* Add an error with excerpt at a place of any source that was read. */
 struct diag *load_error(struct load *l, struct pos pos, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

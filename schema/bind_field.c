@@ -379,11 +379,10 @@ static void refuse_field(struct binding *b, const char *prefix, const struct yam
 	const char *near;
 	struct diag *d;
 
-	if (unsupported_has(b->noun, prefix, key->text)) {
+	if (later_has(b->noun, prefix, key->text)) {
 		BIND_ERROR(b->l, b->src, key, "%s is not supported yet",
 			utf8_quote(&scratch, path, SHOWN));
-		if (later_has(b->noun, prefix, key->text))
-			judge_later(b, path, key->child);
+		judge_later(b, path, key->child);
 		return;
 	}
 	d = BIND_ERROR(b->l, b->src, key, "unknown field %s in %s%s%s",

@@ -19,7 +19,8 @@ const struct noun *later_find(const char *key);
 /* Whether it is one of these tables. */
 bool later_is(const struct noun *noun);
 
-/* Whether the key below prefix ("vsock.") is such a field, or has some below it. */
+/* Whether the key below a noun (NULL: the top of the spec) and prefix ("vsock.") is such a field, or has
+ * some below it. */
 bool later_has(const struct noun *noun, const char *prefix, const char *key);
 
 /* Where such a field stands. */
