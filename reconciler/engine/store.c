@@ -3,13 +3,16 @@
 
 #include "reconciler/engine/rowtext.h"
 #include "schema/base/clock.h"
+#include "schema/base/fd.h"
 #include "schema/base/json.h"
 #include "schema/base/point.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +23,9 @@
 
 struct store {
 	sqlite3 *db;
-	char *path; /* of a writer; NULL: it only reads */
+	char *path;    /* of a writer; NULL: it only reads */
+	bool no_index; /* the file that the index of the log is in has no room on the disk */
+	int lock_fd;   /* of a reader that does without it: no writer may begin meanwhile */
 };
 
 /* Connections of this process: what closes a file of the database in any other way gives up the locks
@@ -104,8 +109,11 @@ static int db_error(struct store *s, struct err *e, const char *what)
 		err_set(e, ERR_LOCKED, "%s: the state database is in use", what);
 		err_hint(e, "another program holds state.db; try again when it is done");
 	}
-	if ((code & 0xff) == SQLITE_FULL)
-		err_hint(e, "the disk that holds the state directory is full");
+	s->no_index |= code == SQLITE_IOERR_SHMSIZE;
+	if ((code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) {
+		err_set(e, ERR_LIMIT, "%s: the disk is full", what);
+		err_hint(e, "make room on the disk that holds the state directory");
+	}
 	return -1;
 }
 
@@ -280,57 +288,35 @@ static int set_up_reader(struct store *s, struct err *e)
 	return read_version(s, &version, e) < 0 ? -1 : version == 0;
 }
 
-/* '%', '?' and '#' mean something in a URI (sqlite.org/uri.html). */
-static const char *escape(struct arena *a, const char *path)
+static int open_any(struct store *s, const char *path, bool write, bool bare, struct err *e)
 {
-	char *out = arena_array(a, strlen(path) + 1, 3), *p = out;
-
-	for (; *path; path++)
-		if (strchr("%?#", *path))
-			p += snprintf(p, 4, "%%%02X", (unsigned char)*path);
-		else
-			*p++ = *path;
-	return out;
-}
-
-static bool has_file(struct arena *a, const char *path, const char *suffix)
-{
-	return access(arena_printf(a, "%s%s", path, suffix), F_OK) == 0;
-}
-
-/* A reader makes no file. The log and its index are there since the first writer left them; the index
- * is scratch memory that processes share, and a reader may have to fill it (sqlite.org/walformat.html).
- * With readonly_shm=1 it would not even do that, but then SQLite 3.40 tries for ten seconds and gives up
- * when a writer was killed between the head of the log and its first page. Where there is neither log
- * nor index, in a copy, the file alone is complete. */
-static const char *reader_uri(struct arena *a, const char *path)
-{
-	bool alone = !has_file(a, path, "-shm") && !has_file(a, path, "-wal");
-
-	return arena_printf(a, "file:%s?%s", escape(a, path), alone ? "immutable=1" : "");
-}
-
-static int open_file(struct store *s, const char *path, bool write, struct err *e)
-{
-	_cleanup_arena_ struct arena a = ARENA_INIT;
-	int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
-
-	flags |= write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-		       : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
-	if (sqlite3_open_v2(write ? path : reader_uri(&a, path), &s->db, flags, NULL) != SQLITE_OK)
+	if (store_file_open(path, write, bare, &s->db) != SQLITE_OK)
 		return db_error(s, e, "cannot open the state database");
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	return 0;
+	/* Before the first look at the log: then SQLite keeps its index in memory (sqlite.org/wal.html). */
+	if (write && bare && run(s, "PRAGMA locking_mode = EXCLUSIVE", "cannot open the state database", e) < 0)
+		return -1;
+	return write ? set_up_writer(s, path, e) : set_up_reader(s, e);
 }
 
-static int open_reader(struct store *s, const char *path, struct err *e)
+/* Each first connection makes the index of the log anew, and on a full disk somebody else may have had
+ * its blocks meanwhile. A writer can do without it: it has the lock of the state directory. So can a
+ * reader while there is no writer, when the log is empty. */
+static int open_bare(struct store *s, const char *state_dir, const char *path, bool write, struct err *e)
 {
-	return open_file(s, path, false, e) < 0 ? -1 : set_up_reader(s, e);
-}
+	_cleanup_arena_ struct arena a = ARENA_INIT;
 
-static int open_writer(struct store *s, const char *path, struct err *e)
-{
-	return open_file(s, path, true, e) < 0 ? -1 : set_up_writer(s, path, e);
+	if (!write && store_check_is_due(path))
+		return -1;
+	if (!write) {
+		s->lock_fd = open(arena_printf(&a, "%s/lock", state_dir), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_SH | LOCK_NB) < 0)
+			return -1;
+	}
+	sqlite3_close(s->db);
+	s->db = NULL;
+	err_clear(e);
+	return open_any(s, path, write, true, e);
 }
 
 int store_open(const char *state_dir, bool write, struct store **out, struct err *e)
@@ -340,12 +326,14 @@ int store_open(const char *state_dir, bool write, struct store **out, struct err
 	_cleanup_store_ struct store *s = xmalloc(sizeof(*s));
 	int rc;
 
-	*s = (struct store){0};
+	*s = (struct store){.lock_fd = -1};
 	__atomic_add_fetch(&connections, 1, __ATOMIC_SEQ_CST);
 	*out = NULL;
 	if (!write && access(path, F_OK) < 0 && errno == ENOENT)
 		return 1;
-	rc = write ? open_writer(s, path, e) : open_reader(s, path, e);
+	rc = open_any(s, path, write, false, e);
+	if (rc < 0 && s->no_index)
+		rc = open_bare(s, state_dir, path, write, e);
 	if (write && rc == 0) {
 		s->path = xmalloc(strlen(path) + 1);
 		memcpy(s->path, path, strlen(path) + 1);
@@ -368,6 +356,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	sqlite3_close(s->db);
+	fd_close(&s->lock_fd);
 	if (!__atomic_sub_fetch(&connections, 1, __ATOMIC_SEQ_CST) && s->path)
 		store_reserve(s->path);
 	free(s->path);

@@ -7,6 +7,10 @@
 
 sqlite3 *store_db(struct store *s);
 
+/* Open the database of that path; what sqlite3_open_v2 returns. A bare reader takes the file alone, without
+ * the log. *db is the caller's also after a failure. */
+int store_file_open(const char *path, bool write, bool bare, sqlite3 **db);
+
 /* Allocate room for later passes behind the end of the database of that path and of its log. Only when
  * no connection of this process is open: closing a file of SQLite's gives up its locks (fcntl(2)). A
  * failure is no error: there is room, or there is none to be had. */

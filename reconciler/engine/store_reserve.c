@@ -6,6 +6,9 @@
  * full disk goes into these blocks. A file system that cannot do so (or copies on write) does
  * without; then a full disk needs room made by hand, as docs/running.md says.
  *
+ * The index of the log cannot be kept so: each first connection cuts it short. Without room for it
+ * store_open does without it.
+ *
  * The log is begun anew from its start every 1000 pages (sqlite.org/wal.html), so a reserve of
  * that size lasts for many commits. The database grows by what history a removal adds.
  */
