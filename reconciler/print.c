@@ -62,12 +62,24 @@ static const char *tidy(struct arena *a, const char *path)
 }
 
 /* Behind a symbolic link ".." is something else: then the path stays as it is. */
+/* The file that a text names: what stands behind a ':' may be the tag of a layout's image. */
+static int stat_named(struct arena *a, const char *path, struct stat *st)
+{
+	const char *slash = strrchr(path, '/'), *colon = strrchr(path, ':');
+
+	if (stat(path, st) == 0)
+		return 0;
+	if (!colon || (slash && colon < slash))
+		return -1;
+	return stat(arena_dupn(a, path, (size_t)(colon - path)), st);
+}
+
 const char *print_path(struct arena *a, const char *path)
 {
 	const char *tidied = *path == '/' ? tidy(a, path) : path;
 	struct stat was, is;
 
-	if (!strstr(path, "/../") || (stat(path, &was) == 0 && stat(tidied, &is) == 0 &&
+	if (!strstr(path, "/../") || (stat_named(a, path, &was) == 0 && stat_named(a, tidied, &is) == 0 &&
 		was.st_ino == is.st_ino && was.st_dev == is.st_dev))
 		return tidied;
 	return path;
