@@ -503,8 +503,7 @@ static bool is_in_exec(int proc_fd, const char *pid)
 	return readlinkat(proc_fd, path, exe, sizeof(exe)) > 0;
 }
 
-/* As read_cmdline, but of a process that is being started wait for what it will be. */
-static int await_cmdline(int proc_fd, const char *pid, char *buf, size_t size, size_t *n)
+int proc_cmdline(int proc_fd, const char *pid, char *buf, size_t size, size_t *n)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
 
@@ -554,7 +553,7 @@ int proc_scan(bool (*match)(const char *arg, void *ctx), int (*found)(const stru
 			continue;
 		if (fstatat(dirfd(d), entry->d_name, &st, 0) < 0 || st.st_uid != geteuid())
 			continue;
-		if (await_cmdline(dirfd(d), entry->d_name, cmdline, CMDLINE_MAX, &n) < 0 || !n)
+		if (proc_cmdline(dirfd(d), entry->d_name, cmdline, CMDLINE_MAX, &n) < 0 || !n)
 			continue;
 		arg = matching_arg(cmdline, n, match, ctx);
 		if (!arg || proc_identify(atoi(entry->d_name), &id, NULL) != 0)

@@ -87,6 +87,12 @@ int proc_wait_gone(const struct proc_id *id, int timeout_ms, struct err *e);
  * its arguments, a process cannot make that up without being that program. */
 bool proc_runs(const struct proc_id *id, const char *program);
 
+/* The arguments of a process, each with its NUL, in at most size - 1 bytes of buf; pid is a name in the
+ * folder proc_fd, which is /proc (proc(5)). Of one that is in the middle of execve wait for what it will
+ * be, for a fifth of a second at most. *n is 0 for a thread of the kernel and for what is dead. -1: there
+ * is no such process. */
+int proc_cmdline(int proc_fd, const char *pid, char *buf, size_t size, size_t *n);
+
 /* Call found for each live process of our uid that has an argument (not argv[0]) for which
  * match(argument) is true, until found returns non-zero. */
 int proc_scan(bool (*match)(const char *arg, void *ctx), int (*found)(const struct proc_id *id,

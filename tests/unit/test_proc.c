@@ -4,10 +4,17 @@
 #include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 static char scratch[SCRATCH_MAX];
 
@@ -630,30 +637,42 @@ static void scan_finds_marks(void **state)
 	close(nothing[1]);
 }
 
-/* A spawn has returned as soon as execve has closed descriptors: the command line comes a bit later, and
- * whoever waited for a lock that was held by such a descriptor looks right then. */
-static void scan_sees_the_middle_of_execve(void **state)
+static void *write_cmdline(void *arg)
 {
-	char mark[64];
-	const char *const argv[] = {"first", "-c", "read x", "x", mark, NULL};
-	struct proc_spec spec = shell(argv);
-	struct err err = ERR_INIT;
-	int nothing[2];
+	const struct timespec nap = {.tv_nsec = 30000000};
+
+	nanosleep(&nap, NULL);
+	put_file(*(int *)arg, "7/cmdline", "qemu\0-mark", 10);
+	return NULL;
+}
+
+/* In a folder that looks like /proc: a process that is in the middle of execve has a program and no
+ * command line yet; one without a program never gets one. */
+static void the_middle_of_execve(void **state)
+{
+	char dir[] = "/tmp/proc-XXXXXX", text[64];
+	pthread_t later;
+	size_t n = 9;
+	int fd;
 
 	(void)state;
-	snprintf(mark, sizeof(mark), "exec-%d", (int)getpid());
-	assert_int_equal(pipe2(nothing, O_CLOEXEC), 0);
-	spec.stdin_fd = nothing[0];
-	for (int i = 0; i < 200; i++) {
-		struct search s = {.mark = mark};
-		struct child c = spawn(&spec);
-
-		assert_int_equal(proc_scan(has_mark, note, &s, &err), 0);
-		assert_int_equal(s.n, 1);
-		end(&c);
-	}
-	close(nothing[0]);
-	close(nothing[1]);
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(mkdirat(fd, "7", 0700), 0);
+	put_file(fd, "7/cmdline", "", 0);
+	assert_int_equal(proc_cmdline(fd, "7", text, sizeof(text), &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(symlinkat("/bin/sh", fd, "7/exe"), 0);
+	assert_int_equal(pthread_create(&later, NULL, write_cmdline, &fd), 0);
+	assert_int_equal(proc_cmdline(fd, "7", text, sizeof(text), &n), 0);
+	assert_int_equal(pthread_join(later, NULL), 0);
+	assert_int_equal(n, 10);
+	assert_memory_equal(text, "qemu\0-mark", 10);
+	assert_int_equal(proc_cmdline(fd, "8", text, sizeof(text), &n), -1);
+	assert_int_equal(unlinkat(fd, "7/cmdline", 0) | unlinkat(fd, "7/exe", 0) |
+		unlinkat(fd, "7", AT_REMOVEDIR) | rmdir(dir), 0);
+	close(fd);
 }
 
 int main(void)
@@ -679,7 +698,7 @@ int main(void)
 		cmocka_unit_test(a_zombie_is_gone),
 		cmocka_unit_test(nobody_is_reaped_by_mistake),
 		cmocka_unit_test(scan_finds_marks),
-		cmocka_unit_test(scan_sees_the_middle_of_execve),
+		cmocka_unit_test(the_middle_of_execve),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, set_up, tear_down);
