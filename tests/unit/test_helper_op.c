@@ -98,7 +98,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-#define root_only() do { if (geteuid()) skip(); } while (0)
+#define root_only() do { if (geteuid()) skip_because("not root"); } while (0)
 
 static int look(enum helper_kind kind, uint64_t index, struct rtnl_link *link)
 {
@@ -427,7 +427,12 @@ static void files_that_become_no_loop(void **state)
 
 /* ---- cgroups and signals ------------------------------------------------------------------------------- */
 
-#define need_cgroups() do { root_only(); if (server.host.cgroup_fd < 0) skip(); } while (0)
+#define need_cgroups()                                                                       \
+	do {                                                                                 \
+		root_only();                                                                 \
+		if (server.host.cgroup_fd < 0)                                               \
+			skip_because("there are no cgroups of version 2");                   \
+	} while (0)
 
 /* A child that waits, in the group of that key when it has one. */
 static pid_t child_in(uint64_t key, struct proc_id *id)

@@ -498,7 +498,7 @@ static void files_that_others_can_write(void **state)
 
 	(void)state;
 	if (geteuid())
-		skip();
+		skip_because("not root");
 	scratch_make(dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "%s/helper.conf", dir);

@@ -1,11 +1,6 @@
 /* test_owner.c - who can write the files and folders of a spec. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "schema/spec.h"
+#include "tests/lib/unit.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -140,7 +135,7 @@ static void test_somebody_else(void **state)
 {
 	(void)state;
 	if (geteuid())
-		skip(); /* only root can give a file away */
+		skip_because("only root can give a file away");
 	assert_int_equal(chown(file, SOMEBODY, 0), 0);
 	expect(file, "warning: ", "belongs to user 12345");
 	sudo_uid = "123456";
