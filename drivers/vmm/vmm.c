@@ -20,6 +20,7 @@ static const struct {
 	{"file", "disk", KIND_DISK, true},
 	{"size", "disk_size", KIND_DISK, false},
 	{"config", "config", KIND_IMAGE, false},
+	{"nics", "nics", KIND_NIC, false},
 };
 
 static const char *need_name(const struct vm_spec *vm, enum kind kind)
