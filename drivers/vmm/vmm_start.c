@@ -26,6 +26,7 @@
 #include "schema/base/log.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -98,9 +99,14 @@ static int describe_nics(struct start *s, struct err *e)
 	if (json_parse(text, strlen(text), "the interfaces of the VM", &list, e) < 0)
 		return -1;
 	nics = arena_array(a, json_array_size(list) + 1, sizeof(*nics));
-	json_array_foreach(list, i, j)
+	json_array_foreach(list, i, j) {
 		nics[i] = (struct qemu_nic){arena_dup(a, json_str(j, "tap", "")),
 			arena_dup(a, json_str(j, "mac", ""))};
+		/* A QEMU of root would make one that nobody knows. */
+		if (!if_nametoindex(nics[i].tap))
+			return err_set(e, ERR_STATE, "VM %s: its tap %s is not there", s->step->name,
+				nics[i].tap);
+	}
 	s->qemu.nics = nics;
 	s->qemu.n_nics = json_array_size(list);
 	return 0;
