@@ -182,5 +182,8 @@ void check_about(struct load *l);
 /* Whether that is a name, a DNS label; an error at pos when it is not. what: "image". */
 bool check_label(struct load *l, struct pos pos, const char *name, const char *what);
 
+/* Judge networks and the interfaces of VMs in them. schema/check_net.c */
+void check_networks(struct load *l);
+
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

@@ -537,6 +537,7 @@ void check_spec(struct load *l)
 	check_about(l);
 	check_disks(l);
 	check_refs(l);
+	check_networks(l);
 	check_cids(l);
 	check_cycles(l);
 }
