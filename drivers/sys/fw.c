@@ -641,7 +641,7 @@ int fw_apply(struct fw *fw, const struct fw_owner *o, const struct fw_facts *f, 
 
 static int take_away(struct fw *fw)
 {
-	static const enum fw_chain own[] = {FW_C_NET_OUT, FW_C_NET_HOST, FW_C_NET_LEAVE};
+	static const enum fw_chain own[] = {FW_C_NET_OUT, FW_C_NET_HOST, FW_C_NET_LEAVE, FW_C_NET_BACK};
 	const bool whole = fw->diff.last || fw->diff.first == FW_STRANGE;
 
 	begin_batch(fw);
@@ -650,7 +650,7 @@ static int take_away(struct fw *fw)
 			fw_wire_table(&fw->batch, fw->o, (enum fw_family)i, true);
 	if (!whole)
 		append_goes(fw);
-	for (unsigned i = 0; !whole && i < 3; i++) {
+	for (unsigned i = 0; !whole && i < 4; i++) {
 		if (!fw->chains[own[i]].there)
 			continue;
 		fw_wire_flush(&fw->batch, fw->o, own[i], fw->net);

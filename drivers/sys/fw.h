@@ -3,7 +3,7 @@
  *
  * The table has two halves of one name, changed in one transaction: family bridge sees frames between
  * taps, family inet sees what is routed, and the kernel has no family for both. There is no rule for a VM.
- * A VM is an element of a set, a port of the host an element of a map, a network three short chains. So
+ * A VM is an element of a set, a port of the host an element of a map, a network four short chains. So
  * a packet costs the same with one VM and with a thousand, and a change of one VM touches no other's
  * counters.
  *
@@ -93,6 +93,7 @@ enum fw_set {
 	FW_OUTWARD,   /* bridge : the network's chain for what its guests send out */
 	FW_TO_HOST,   /* bridge : the one for what they send to this host */
 	FW_LEAVE,     /* bridge : the one for their address outside */
+	FW_BACK,      /* bridge : the one for what a forward sends back to where it came from */
 	FW_PORTS,     /* protocol . port : address . port */
 	FW_PORTS_AT,  /* address of this host . protocol . port : address . port */
 	FW_SET_N
@@ -101,7 +102,7 @@ enum fw_set {
 enum fw_chain {
 	FW_C_FRAMES, FW_C_TAP, FW_C_BETWEEN,
 	FW_C_RAW, FW_C_DSTNAT, FW_C_OUTPUT, FW_C_FORWARD, FW_C_INPUT, FW_C_SRCNAT,
-	FW_C_NET_OUT, FW_C_NET_HOST, FW_C_NET_LEAVE, /* one each for a network: its number follows the name */
+	FW_C_NET_OUT, FW_C_NET_HOST, FW_C_NET_LEAVE, FW_C_NET_BACK, /* one each for a network: its number follows the name */
 	FW_CHAIN_N
 };
 
@@ -119,13 +120,14 @@ enum fw_term_kind {
 	FW_IS_ARP_GUEST, FW_IS_ARP_SENDER, /* the same with the sender's address in ARP, and with both */
 	FW_IS_APART,              /* tap in FW_APART */
 	FW_BY_BRIDGE,             /* the verdict of set for the bridge that it came in by */
+	FW_TO_BRIDGE,             /* the same for the one that it goes out by */
 	FW_BY_PORT, FW_BY_ADDRESS /* to where FW_PORTS or FW_PORTS_AT say */
 };
 
 struct fw_term {
 	enum fw_term_kind kind;
 	bool isnt, any;           /* FW_IIF, FW_OIF: not this one; all that begin so */
-	enum fw_set set;          /* FW_BY_BRIDGE */
+	enum fw_set set;          /* FW_BY_BRIDGE, FW_TO_BRIDGE */
 	uint32_t number, prefix;
 	char name[IFNAMSIZ];
 };
@@ -160,7 +162,7 @@ struct fw_elem {
 	bool there;               /* while comparing */
 };
 
-#define FW_ELEMS_MAX (2 * FW_GUESTS_MAX + FW_FORWARDS_MAX + 3)
+#define FW_ELEMS_MAX (2 * FW_GUESTS_MAX + FW_FORWARDS_MAX + 4)
 
 struct fw_elems {
 	struct fw_elem v[FW_ELEMS_MAX];

@@ -28,6 +28,7 @@ const struct fw_set_row fw_sets[FW_SET_N] = {
 	[FW_OUTWARD] = {"outward", FW_INET, 41, 16, T_VERDICT, 0, false},
 	[FW_TO_HOST] = {"to_host", FW_INET, 41, 16, T_VERDICT, 0, false},
 	[FW_LEAVE] = {"leave", FW_INET, 41, 16, T_VERDICT, 0, false},
+	[FW_BACK] = {"back", FW_INET, 41, 16, T_VERDICT, 0, false},
 	[FW_PORTS] = {"ports", FW_INET, T2(12, 13), 8, T2(7, 13), 8, false},
 	[FW_PORTS_AT] = {"ports_at", FW_INET, T3(7, 12, 13), 12, T2(7, 13), 8, false},
 };
@@ -45,6 +46,7 @@ const struct fw_chain_row fw_chains[FW_CHAIN_N] = {
 	[FW_C_NET_OUT] = {"out_", FW_INET, NULL, 0, 0, true},
 	[FW_C_NET_HOST] = {"host_", FW_INET, NULL, 0, 0, true},
 	[FW_C_NET_LEAVE] = {"leave_", FW_INET, NULL, 0, 0, true},
+	[FW_C_NET_BACK] = {"back_", FW_INET, NULL, 0, 0, true},
 };
 
 void fw_chain_name(enum fw_chain chain, uint32_t net, char out[FW_NAME_MAX])
@@ -77,7 +79,8 @@ enum fw_chain fw_chain_find(enum fw_family family, const char *name, uint32_t *n
 
 enum fw_chain fw_set_chain(enum fw_set set)
 {
-	return set == FW_OUTWARD ? FW_C_NET_OUT : set == FW_TO_HOST ? FW_C_NET_HOST : FW_C_NET_LEAVE;
+	return set == FW_OUTWARD ? FW_C_NET_OUT : set == FW_TO_HOST ? FW_C_NET_HOST :
+		set == FW_LEAVE ? FW_C_NET_LEAVE : FW_C_NET_BACK;
 }
 
 /* ---- rules ------------------------------------------------------------------------------------ */
@@ -201,6 +204,7 @@ static void routed(struct writer *w)
 	r = rule(w, FW_C_SRCNAT, FW_MASQUERADE);
 	any(r, FW_OIF, w->o->bridge);
 	network(r, FW_SADDR, 0x7f000000, 8);
+	term(rule(w, FW_C_SRCNAT, FW_GO_ON), FW_TO_BRIDGE)->set = FW_BACK;
 	term(rule(w, FW_C_SRCNAT, FW_GO_ON), FW_BY_BRIDGE)->set = FW_LEAVE;
 }
 
@@ -261,11 +265,12 @@ static void to_host(struct writer *w)
 
 static void leave(struct writer *w)
 {
-	struct fw_rule *r = rule(w, FW_C_NET_LEAVE, FW_MASQUERADE);
+	struct fw_rule *r = rule(w, FW_C_NET_BACK, FW_MASQUERADE);
 	struct fw_term *t;
 
-	/* A guest that uses a forward to a sibling: the answer has to come back through here. */
-	own(w, r, FW_OIF);
+	/* A guest that uses a forward to a sibling: the answer has to come back through here. By its
+	 * address, since a packet that br_netfilter took out of the bridge came in by no interface. */
+	network(r, FW_SADDR, w->net->gateway, w->net->prefix);
 	term(r, FW_REDIRECTED);
 	if (!w->net->masquerade)
 		return;
@@ -363,6 +368,7 @@ void fw_elems(const struct fw_owner *o, const struct fw_facts *f, struct fw_elem
 	put_name(elem(out, FW_OUTWARD)->key, o->bridge, f->net.index);
 	put_name(elem(out, FW_TO_HOST)->key, o->bridge, f->net.index);
 	put_name(elem(out, FW_LEAVE)->key, o->bridge, f->net.index);
+	put_name(elem(out, FW_BACK)->key, o->bridge, f->net.index);
 	for (size_t i = 0; i < f->n_guests; i++)
 		guest(o, &f->net, &f->guests[i], out);
 	for (size_t i = 0; i < f->n_forwards; i++)

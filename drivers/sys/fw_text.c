@@ -70,7 +70,8 @@ static void say_term(struct pen *p, const struct fw_term *t)
 		say_network(p, "daddr", t);
 		break;
 	case FW_BY_BRIDGE:
-		say(p, "iifname vmap @%s", fw_sets[t->set].name);
+	case FW_TO_BRIDGE:
+		say(p, "%s vmap @%s", t->kind == FW_BY_BRIDGE ? "iifname" : "oifname", fw_sets[t->set].name);
 		break;
 	default:
 		say(p, "%s", fixed[t->kind]);

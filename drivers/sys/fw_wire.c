@@ -278,7 +278,8 @@ static void term(struct nft_pen *p, const struct fw_term *t)
 		meta(p, NFT_META_IIFNAME, 0);
 		return lookup(p, FW_APART, NO_RESULT);
 	case FW_BY_BRIDGE:
-		meta(p, NFT_META_IIFNAME, 0);
+	case FW_TO_BRIDGE:
+		meta(p, t->kind == FW_BY_BRIDGE ? NFT_META_IIFNAME : NFT_META_OIFNAME, 0);
 		return lookup(p, t->set, TO_VERDICT);
 	case FW_BY_PORT:
 		return by_port(p, false);

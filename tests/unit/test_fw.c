@@ -131,8 +131,7 @@ static void compare_chain(enum fw_chain chain)
 	fw_chain_name(chain, facts.net.index, name);
 	text = nft_prints("-s", arena_printf(&arena, "list chain %s %s %s", fw_chains[chain].family ==
 		FW_BRIDGE ? "bridge" : "inet", owner.table, name));
-	from = strstr(text, "{\n\t\t");
-	from = strstr(from ? from : text, "\t\t");
+	from = strstr(strstr(text, "\tchain"), "\n") + 1;
 	if (fw_chains[chain].type)
 		from = strchr(from, '\n') + 1;
 	if (strncmp(from, want, strlen(want)) || strncmp(from + strlen(want), "\t}\n", 3))
@@ -218,7 +217,7 @@ static const struct {
 		"10.3.0.2 . 80 }", FW_ELEMS_EXTRA, "ports"},
 	/* One word of a rule. */
 	{"flush chain " I "srcnat; add rule " I "srcnat oifname \"rcaaaaaab*\" ip saddr 127.0.0.0/8 masquerade "
-		"random; add rule " I "srcnat iifname vmap @leave", FW_RULES_DIFFER, "srcnat"},
+		"random; add rule " I "srcnat oifname vmap @back; add rule " I "srcnat iifname vmap @leave", FW_RULES_DIFFER, "srcnat"},
 	{"flush chain " B "between; add rule " B "between iifname != @apart oifname \"rcaaaaaat*\" counter drop",
 		FW_RULES_DIFFER, "between"},
 	{"flush chain " I "raw; add rule " I "raw iifname \"rcaaaaaab*\" ip daddr 127.0.0.0/9 counter drop",

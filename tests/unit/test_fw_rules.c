@@ -55,7 +55,7 @@ static void fixed_part(void **state)
 	assert_chain(FW_C_INPUT, "iifname \"rcaaaaaab*\" ct state established,related accept\n"
 		"iifname vmap @to_host\niifname \"rcaaaaaab*\" counter drop\n");
 	assert_chain(FW_C_SRCNAT, "oifname \"rcaaaaaab*\" ip saddr 127.0.0.0/8 masquerade\n"
-		"iifname vmap @leave\n");
+		"oifname vmap @back\niifname vmap @leave\n");
 }
 
 static void policies(void **state)
@@ -66,12 +66,12 @@ static void policies(void **state)
 		"oifname \"rcaaaaaab*\" counter drop\naccept\n");
 	assert_chain(FW_C_NET_HOST, "ip daddr 10.77.0.1 icmp type echo-request accept\n"
 		"ip daddr 10.77.0.1 udp dport 53 accept\nip daddr 10.77.0.1 tcp dport 53 accept\n");
-	assert_chain(FW_C_NET_LEAVE, "oifname \"rcaaaaaab3\" ct status dnat masquerade\n"
-		"oifname != \"rcaaaaaab*\" masquerade\n");
+	assert_chain(FW_C_NET_LEAVE, "oifname != \"rcaaaaaab*\" masquerade\n");
+	assert_chain(FW_C_NET_BACK, "ip saddr 10.77.0.0/24 ct status dnat masquerade\n");
 	facts.net.internet = facts.net.siblings = facts.net.dns = facts.net.masquerade = false;
 	assert_chain(FW_C_NET_OUT, "oifname \"rcaaaaaab3\" counter drop\ncounter drop\n");
 	assert_chain(FW_C_NET_HOST, "ip daddr 10.77.0.1 icmp type echo-request accept\n");
-	assert_chain(FW_C_NET_LEAVE, "oifname \"rcaaaaaab3\" ct status dnat masquerade\n");
+	assert_chain(FW_C_NET_LEAVE, "");
 	facts.net.host = true;
 	assert_chain(FW_C_NET_HOST, "accept\n");
 }
@@ -88,8 +88,7 @@ static void egress(void **state)
 	assert_chain(FW_C_NET_OUT, "oifname \"rcaaaaaab3\" accept\noifname \"rcaaaaaab*\" ct status dnat accept\n"
 		"oifname \"rcaaaaaab*\" counter drop\noifname != \"eth0\" counter drop\n"
 		"ip daddr 169.254.169.254 counter drop\nip daddr 192.0.2.0/24 accept\ncounter drop\n");
-	assert_chain(FW_C_NET_LEAVE, "oifname \"rcaaaaaab3\" ct status dnat masquerade\n"
-		"oifname \"eth0\" masquerade\n");
+	assert_chain(FW_C_NET_LEAVE, "oifname \"eth0\" masquerade\n");
 	/* No exception from no internet. */
 	facts.net.internet = false;
 	assert_chain(FW_C_NET_OUT, "oifname \"rcaaaaaab3\" accept\ncounter drop\n");
@@ -105,19 +104,19 @@ static void elements(void **state)
 	facts.forwards[0] = (struct fw_forward){false, 0, 0x1f90, 0x0a4d0003, 80};
 	facts.forwards[1] = (struct fw_forward){true, 0x7f000001, 53, 0x0a4d0002, 5353};
 	fw_elems(&owner, &facts, &elems);
-	assert_int_equal(elems.n, 3 + 2 + 2);
+	assert_int_equal(elems.n, 4 + 2 + 2);
 	for (size_t i = 1; i < elems.n; i++)
 		assert_true(fw_elem_compare(&elems.v[i - 1], &elems.v[i]) < 0);
 	/* Sorted by bytes: 12 stands before 7. */
 	assert_int_equal(elems.v[1].set, FW_GUESTS);
 	assert_memory_equal(elems.v[1].key, key, sizeof(key));
-	assert_int_equal(elems.v[5].set, FW_PORTS);
-	assert_memory_equal(elems.v[5].key, "\6\0\0\0\x1f\x90\0\0", 8);
-	assert_memory_equal(elems.v[5].data, "\x0a\x4d\0\3\0\x50\0\0", 8);
-	assert_memory_equal(elems.v[6].key, "\x7f\0\0\1\x11\0\0\0\0\x35\0\0", 12);
+	assert_int_equal(elems.v[6].set, FW_PORTS);
+	assert_memory_equal(elems.v[6].key, "\6\0\0\0\x1f\x90\0\0", 8);
+	assert_memory_equal(elems.v[6].data, "\x0a\x4d\0\3\0\x50\0\0", 8);
+	assert_memory_equal(elems.v[7].key, "\x7f\0\0\1\x11\0\0\0\0\x35\0\0", 12);
 	facts.net.siblings = false;
 	fw_elems(&owner, &facts, &elems);
-	assert_int_equal(elems.n, 3 + 2 + 2 + 2);
+	assert_int_equal(elems.n, 4 + 2 + 2 + 2);
 	assert_int_equal(elems.v[2].set, FW_APART);
 }
 

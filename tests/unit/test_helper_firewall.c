@@ -198,7 +198,7 @@ static void made_and_taken_away(void **state)
 	assert_int_equal(answer.firewall.fault, FW_NO_TABLE);
 	assert_int_equal(answer.firewall.settings, 1);
 	assert_done(call_facts(HELPER_FIREWALL_SET, 1));
-	assert_int_equal(answer.firewall.missing, 4);
+	assert_int_equal(answer.firewall.missing, 5);
 	assert_done(call_facts(HELPER_FIREWALL_LOOK, 1));
 	assert_int_equal(answer.firewall.fault, FW_FINE);
 	assert_int_equal(answer.firewall.settings, 0);
