@@ -132,6 +132,7 @@ static int set_up(const struct arguments *a, struct err *e)
 	if (read_conf(a, e) < 0 || op_host_open(&server.host, a->cgroup, e) < 0)
 		return -1;
 	server.stop = &stop;
+	server.quiet = a->has_owner; /* its log would stand among what reconcile prints */
 	server.listen_fd = a->has_owner ? -1 : FIRST_FD;
 	if (a->has_owner && server_adopt(&server, FIRST_FD, a->owner, e) < 0)
 		return -1;

@@ -117,7 +117,7 @@ static int make_tap(struct op *op, const struct helper_new_link *r, struct rtnl_
 	rc = rtnl_get(nl, name, link, e);
 	if (rc)
 		return rc < 0 ? -1 : err_set(e, ERR_CONFLICT, "%s went away while it was made", name);
-	if (rtnl_set_alias(nl, link->index, mark, e) < 0 ||
+	if (rtnl_set_alias(nl, link->index, mark, e) < 0 || rtnl_no_ipv6(nl, link->index, e) < 0 ||
 		rtnl_set_mtu(nl, link->index, (uint32_t)r->mtu, e) < 0)
 		return -1;
 	return tuntap_keep(fd, (uint32_t)r->uid, e);
@@ -193,7 +193,7 @@ int op_bridge_create(struct op *op, const union helper_request *r, union helper_
 	else if (!rc && !is_half_made(op, r->new_link.index, &link))
 		rc = op_link_find(op, HELPER_KIND_BRIDGE, r->new_link.index, &link, e);
 	if (!rc && !link.alias[0])
-		rc = rtnl_set_alias(nl, link.index, mark, e);
+		rc = rtnl_no_ipv6(nl, link.index, e) ? -1 : rtnl_set_alias(nl, link.index, mark, e);
 	if (!rc && link.mtu != r->new_link.mtu)
 		rc = rtnl_set_mtu(nl, link.index, (uint32_t)r->new_link.mtu, e);
 	if (!rc)

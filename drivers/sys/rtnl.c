@@ -19,14 +19,8 @@
 int rtnl_open(struct rtnl *nl, struct err *e)
 {
 	*nl = (struct rtnl){.sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
-	if (!nl->sock)
-		return err_sys(e, errno, "cannot open a netlink socket");
-	if (mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		err_sys(e, errno, "cannot bind a netlink socket");
-		rtnl_close(nl);
-		return -1;
-	}
-	return 0;
+	/* The kernel binds it with the first message (netlink(7)): who looks from the cage may not bind. */
+	return nl->sock ? 0 : err_sys(e, errno, "cannot open a netlink socket");
 }
 
 void rtnl_close(struct rtnl *nl)
@@ -294,6 +288,45 @@ int rtnl_addresses(struct rtnl *nl, int (*each)(int ifindex, uint32_t address, u
 	return errnum ? err_sys(e, errnum, "cannot list addresses") : 0;
 }
 
+static int walk_route(const struct nlmsghdr *head, void *arg)
+{
+	struct walk *w = arg;
+	const struct rtmsg *info = mnl_nlmsg_get_payload(head);
+	const struct nlattr *a;
+	uint32_t address = 0;
+	int ifindex = 0;
+
+	if (w->stopped || head->nlmsg_type != RTM_NEWROUTE || info->rtm_family != AF_INET ||
+		info->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	mnl_attr_for_each(a, head, sizeof(*info)) {
+		if (mnl_attr_get_type(a) == RTA_DST)
+			address = ntohl(mnl_attr_get_u32(a));
+		else if (mnl_attr_get_type(a) == RTA_OIF)
+			ifindex = (int)mnl_attr_get_u32(a);
+	}
+	w->stopped = w->address(ifindex, address, info->rtm_dst_len, w->arg) != 0;
+	return MNL_CB_OK;
+}
+
+int rtnl_routes(struct rtnl *nl, int (*each)(int ifindex, uint32_t address, unsigned prefix,
+	void *arg), void *arg, struct err *e)
+{
+	struct walk w = {.address = each, .arg = arg};
+	struct message m;
+	struct rtmsg *info;
+	int errnum;
+
+	m.head = mnl_nlmsg_put_header(m.buf);
+	m.head->nlmsg_type = RTM_GETROUTE;
+	m.head->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	m.head->nlmsg_seq = ++nl->seq;
+	info = mnl_nlmsg_put_extra_header(m.head, sizeof(*info));
+	info->rtm_family = AF_INET;
+	errnum = ask(nl, &m, walk_route, &w);
+	return errnum ? err_sys(e, errnum, "cannot list routes") : 0;
+}
+
 /* ---- making and setting -------------------------------------------------------------------------- */
 
 int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8_t mac[6],
@@ -349,6 +382,25 @@ int rtnl_set_up(struct rtnl *nl, int ifindex, bool up, struct err *e)
 	info->ifi_change = IFF_UP;
 	errnum = act(nl, &m);
 	return errnum ? err_sys(e, errnum, "cannot set link %d %s", ifindex, up ? "up" : "down") : 0;
+}
+
+/* Without this a link gives itself an IPv6 address the moment that it is up, and guests could reach the
+ * host there. A kernel without IPv6 has nothing to switch off. */
+int rtnl_no_ipv6(struct rtnl *nl, int ifindex, struct err *e)
+{
+	struct nlattr *spec, *inet6;
+	struct message m;
+	int errnum;
+
+	link_message(nl, &m, RTM_SETLINK, 0, ifindex);
+	spec = mnl_attr_nest_start(m.head, IFLA_AF_SPEC);
+	inet6 = mnl_attr_nest_start(m.head, AF_INET6);
+	mnl_attr_put_u8(m.head, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(m.head, inet6);
+	mnl_attr_nest_end(m.head, spec);
+	errnum = act(nl, &m);
+	return errnum && errnum != EAFNOSUPPORT && errnum != EOPNOTSUPP ?
+		err_sys(e, errnum, "cannot keep link %d from an IPv6 address of its own", ifindex) : 0;
 }
 
 int rtnl_set_master(struct rtnl *nl, int ifindex, int master, struct err *e)

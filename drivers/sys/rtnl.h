@@ -48,6 +48,10 @@ int rtnl_links(struct rtnl *nl, int (*each)(const struct rtnl_link *link, void *
 int rtnl_addresses(struct rtnl *nl, int (*each)(int ifindex, uint32_t address, unsigned prefix,
 	void *arg), void *arg, struct err *e);
 
+/* Each IPv4 route to one or more hosts, of every table; ifindex 0: by more than one link. */
+int rtnl_routes(struct rtnl *nl, int (*each)(int ifindex, uint32_t address, unsigned prefix,
+	void *arg), void *arg, struct err *e);
+
 /* A new bridge, down. ERR_CONFLICT when the name is taken. */
 int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8_t mac[6],
 	struct err *e);
@@ -55,6 +59,8 @@ int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8
 int rtnl_set_alias(struct rtnl *nl, int ifindex, const char *alias, struct err *e);
 int rtnl_set_mtu(struct rtnl *nl, int ifindex, uint32_t mtu, struct err *e);
 int rtnl_set_up(struct rtnl *nl, int ifindex, bool up, struct err *e);
+/* No IPv6 link-local address when it comes up; before that. */
+int rtnl_no_ipv6(struct rtnl *nl, int ifindex, struct err *e);
 int rtnl_set_master(struct rtnl *nl, int ifindex, int master, struct err *e);
 
 /* An IPv4 setting of one link, IPV4_DEVCONF_* (linux/ip.h): what the files below
