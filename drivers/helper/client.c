@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -211,6 +212,17 @@ int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_r
 {
 	h->seq++;
 	return helper_again(h, verb, r, fd, a, e);
+}
+
+int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e)
+{
+	_cleanup_fd_ int memory = memfd_create("reconcile-facts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (memory < 0 || fd_write_all(memory, facts, n) < 0 || fcntl(memory, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return err_sys(e, errno, "cannot write the facts of a network");
+	*fd = fd_take(&memory);
+	return 0;
 }
 
 void helper_fake(struct helper *h, struct helper_fake *fake)

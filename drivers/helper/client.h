@@ -53,6 +53,9 @@ int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_r
 int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
 	union helper_answer *a, struct err *e);
 
+/* Facts (fact.h) behind a descriptor that the firewall verbs take: a memory file that nobody can change. */
+int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e);
+
 /* ---- the fake ------------------------------------------------------------------------------------------ */
 
 #define HELPER_FAKE_MAX 64
