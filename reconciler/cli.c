@@ -2,6 +2,7 @@
 #include "reconciler/cli.h"
 
 #include "reconciler/document.h"
+#include "reconciler/drop.h"
 #include "reconciler/print.h"
 
 #include "drivers/sys/cage.h"
@@ -442,6 +443,8 @@ static int run(struct cli *c, struct err *e)
 	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
+	if (!c->cmd->root && drop_to_owner(c, !c->cmd->looks, e) < 0)
+		return -1;
 	if (c->cmd->looks && cage_enter(e) < 0)
 		return -1;
 	return c->cmd->run(c, e);
@@ -451,6 +454,12 @@ static int run(struct cli *c, struct err *e)
  * only counts them. */
 static int fail(struct cli *c, const struct err *e)
 {
+	struct err told = *e;
+
+	/* What root could read, the owner may not. */
+	if (c->acts_as && e->kind == ERR_DENIED && !e->hint[0])
+		err_hint(&told, "root's reconcile runs as user %s, who owns the state directory", c->acts_as);
+	e = &told;
 	if (c->output != OUTPUT_JSON)
 		print_err(c, e);
 	else if (e->kind != ERR_SPEC || !c->errors)

@@ -51,6 +51,7 @@ struct cli {
 	VEC(const char *) env;
 	bool effective, write, check;
 
+	const char *acts_as;        /* root has become this user (drop.h); NULL: we are who started us */
 	const char *program;        /* argv[0], for usage lines */
 	struct json_t *document, *errors, *warnings; /* of document.h; NULL: nothing yet */
 	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
@@ -65,6 +66,7 @@ struct cmd {
 	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
 			      * drivers/sys/cage.h from its start. Commands that look at saved state
 			      * enter it once that is open: pass.h */
+	bool root;           /* root stays root, or run itself decides when to become the owner (drop.h) */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 
