@@ -154,10 +154,7 @@ static size_t take_fds(struct msghdr *m, int fds[FDS_MAX])
 
 /* One message with room for its descriptors. */
 struct message {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	int fds[FDS_MAX];
 	size_t n_fds;
 	int flags;
@@ -166,8 +163,8 @@ struct message {
 static ssize_t receive(int fd, void *in, size_t size, struct message *msg)
 {
 	struct iovec iov = {in, size};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = msg->control.bytes,
-		.msg_controllen = sizeof(msg->control.bytes)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = msg->control,
+		.msg_controllen = sizeof(msg->control)};
 	const ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	msg->flags = m.msg_flags;

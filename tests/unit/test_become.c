@@ -97,10 +97,12 @@ static void capabilities_that_would_stay(void **state)
 static int as_known(void *arg)
 {
 	char name[BECOME_NAME_MAX];
+	const char *user;
 
 	(void)arg;
 	MUST(1, become(65534, GROUP, name, NULL) == 0);
-	MUST(2, !strcmp(name, "nobody") && !strcmp(getenv("USER"), "nobody") && getenv("HOME"));
+	user = getenv("USER");
+	MUST(2, !strcmp(name, "nobody") && user && !strcmp(user, "nobody") && getenv("HOME"));
 	MUST(3, getgid() != GROUP && getgid() != 0);
 	return 0;
 }
