@@ -34,7 +34,7 @@ struct cli {
 	size_t n_before;            /* args before "--" */
 	bool given[CLI_OPTIONS_MAX]; /* which options were given, by their place in the table */
 
-	const char *state_dir, *source;
+	const char *state_dir, *source, *root;
 	uint32_t output, color, progress, log_level, log_format;
 	uint64_t lock_timeout_ms, timeout_ms;
 	bool help, version, quiet, verbose;
@@ -72,7 +72,7 @@ struct cmd {
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
 	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
-	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor,
+	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
 	cmd_completion, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */
