@@ -382,8 +382,21 @@ static void check_image(struct load *l, const struct image_spec *s)
 	}
 }
 
+/* Modules go into the initrd that is made: none is, when there is one. */
+static void check_initrd(struct load *l, const struct kernel_spec *s)
+{
+	struct diag *d;
+
+	if (!s->initrd || !s->modules)
+		return;
+	d = load_error(l, field_pos(&s->head, "modules"),
+		"kernel %s has modules and an initrd of its own", utf8_quote(l->a, s->head.name, SHOWN));
+	d->other = field_pos(&s->head, "initrd");
+	diag_hint(l->a, d, "modules go into the initrd that reconcile makes; leave one of the two out");
+}
+
 /* Words of the kernel command line that decide what boots: they are ours. */
-static void check_kernel(struct load *l, const struct kernel_spec *s)
+static void check_args(struct load *l, const struct kernel_spec *s)
 {
 	static const char *const ours[] = {"root=", "init=", "rdinit="};
 
@@ -403,6 +416,12 @@ static void check_kernel(struct load *l, const struct kernel_spec *s)
 		}
 		p += n;
 	}
+}
+
+static void check_kernel(struct load *l, const struct kernel_spec *s)
+{
+	check_initrd(l, s);
+	check_args(l, s);
 }
 
 static bool is_user_part(const char *p, size_t n)

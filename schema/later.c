@@ -29,9 +29,6 @@ static const struct field kernel_rows[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
 		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
-	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
-		.help = "the initrd to boot with, instead of the one that reconcile makes"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };

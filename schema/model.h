@@ -69,10 +69,14 @@ struct image_spec {
 	const char *platform;   /* "linux/amd64" or NULL for the host's */
 };
 
+enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
+
 struct kernel_spec {
 	struct spec_head head;
 	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
+	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */
 	const char *args;    /* added to the kernel command line, or NULL */
 };
 
