@@ -354,6 +354,25 @@ static void check_platform(struct load *l, const struct image_spec *s)
 	diag_hint(l->a, d, "for example linux/amd64");
 }
 
+/* Both are for registries. */
+static void check_registry(struct load *l, const struct image_spec *s)
+{
+	static const char *const fields[] = {"auth_file", "mirrors"};
+	const bool given[] = {s->auth_file != NULL, s->mirrors.n > 0};
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < 2; i++)
+		if (given[i] && !s->oci && s->head.at[field_find(s->head.noun, fields[i]) -
+			s->head.noun->fields].line)
+			diag_hint(l->a, load_error(l, field_pos(&s->head, fields[i]),
+				"%s: the image comes from no registry", fields[i]), "leave it out");
+	for (size_t i = 0; i < s->mirrors.n; i++)
+		if (ociref_check_mirror(s->mirrors.v[i], &e) < 0) {
+			say(l, &s->head, "mirrors", &e);
+			return;
+		}
+}
+
 static void check_image(struct load *l, const struct image_spec *s)
 {
 	struct err e = ERR_INIT;
@@ -361,6 +380,7 @@ static void check_image(struct load *l, const struct image_spec *s)
 
 	check_source(l, s);
 	check_platform(l, s);
+	check_registry(l, s);
 	if (s->oci && ociref_check(s->oci, &e) < 0)
 		say(l, &s->head, "oci", &e);
 	else if (s->oci)

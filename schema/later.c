@@ -18,9 +18,6 @@ static const char *const strategies[] = {"in_place", "rolling", "blue_green", NU
 static const char *const file_systems[] = {"ext4", NULL};
 
 static const struct field image_rows[] = {
-	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
-		.min = 1, .max = 4095, .absent = "the logins of this user",
-		.help = "file with logins of registries, as docker login writes it"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
