@@ -18,9 +18,6 @@ static const char *const strategies[] = {"in_place", "rolling", "blue_green", NU
 static const char *const file_systems[] = {"ext4", NULL};
 
 static const struct field image_rows[] = {
-	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
-		.min = 1, .max = 4095, .absent = "the logins of this user",
-		.help = "file with logins of registries, as docker login writes it"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -29,9 +26,6 @@ static const struct field kernel_rows[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
 		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
-	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
-		.help = "the initrd to boot with, instead of the one that reconcile makes"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };

@@ -71,12 +71,18 @@ struct image_spec {
 	const char *digest;     /* pin: sha256:<64 hex>, or NULL */
 	uint64_t size;          /* bytes of the file system; 0: content plus slack */
 	const char *platform;   /* "linux/amd64" or NULL for the host's */
+	const char *auth_file;  /* absolute path of a file with logins, or NULL: that of this user */
+	struct strv mirrors;    /* HOST[:PORT][/PREFIX] that are asked before the registry */
 };
+
+enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
 
 struct kernel_spec {
 	struct spec_head head;
 	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
+	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */
 	const char *args;    /* added to the kernel command line, or NULL */
 };
 
