@@ -94,6 +94,8 @@ const struct opt options[] = {
 		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete undelete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"wait-timeout", 0, OPT_DURATION, AT(wait_timeout_ms), "TIME", " apply ",
+		"wait at most this long for each VM to be ready (default: what the spec says, 90s)", NULL},
 	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete image ",
@@ -502,6 +504,7 @@ int cli_main(int argc, char **argv)
 		.tail = UINT64_MAX,
 		.lock_timeout_ms = 10000,
 		.timeout_ms = 30000,
+		.wait_timeout_ms = UINT64_MAX,
 	};
 	struct err err = ERR_INIT;
 	int code;

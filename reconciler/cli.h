@@ -37,6 +37,7 @@ struct cli {
 	const char *state_dir, *source, *root;
 	uint32_t output, color, progress, log_level, log_format;
 	uint64_t lock_timeout_ms, timeout_ms;
+	uint64_t wait_timeout_ms;   /* UINT64_MAX: what the spec says */
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
