@@ -56,6 +56,7 @@ int rtnl_set_conf(struct rtnl *nl, int i, int what, uint32_t value, struct err *
 void rtnl_close(struct rtnl *nl) { (void)nl; }
 int rtnl_open(struct rtnl *nl, struct err *e) { (void)nl; (void)e; return -1; }
 int rtnl_links(struct rtnl *nl, int (*each)(const struct rtnl_link *, void *), void *arg, struct err *e) { (void)nl; (void)each; (void)arg; (void)e; return -1; }
+int rtnl_routes(struct rtnl *nl, int (*each)(int, uint32_t, unsigned, void *), void *arg, struct err *e) { (void)nl; (void)each; (void)arg; (void)e; return -1; }
 int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8_t mac[6], struct err *e) { (void)nl; (void)name; (void)mtu; (void)mac; (void)e; return -1; }
 int rtnl_set_alias(struct rtnl *nl, int i, const char *alias, struct err *e) { (void)nl; (void)i; (void)alias; (void)e; return -1; }
 int rtnl_set_mtu(struct rtnl *nl, int i, uint32_t mtu, struct err *e) { (void)nl; (void)i; (void)mtu; (void)e; return -1; }
