@@ -17,7 +17,7 @@
 static bool parse_address(struct arena *a, const char *hex, size_t n, const char **out)
 {
 	char text[INET6_ADDRSTRLEN], word[9] = "";
-	uint8_t bytes[16];
+	uint8_t bytes[16] = {0};
 
 	for (size_t i = 0; i < n / 8; i++) {
 		uint32_t v;
