@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,26 @@ static void take_kind(const struct nlattr *info, struct rtnl_link *out)
 	}
 }
 
+/* IFLA_INET_CONF is an array of numbers that begins with setting 1. */
+static void take_conf(const struct nlattr *families, struct rtnl_link *out)
+{
+	const struct nlattr *a, *b;
+
+	mnl_attr_for_each_nested(a, families) {
+		if (mnl_attr_get_type(a) != AF_INET)
+			continue;
+		mnl_attr_for_each_nested(b, a) {
+			const uint32_t *v = mnl_attr_get_payload(b);
+
+			if (mnl_attr_get_type(b) != IFLA_INET_CONF ||
+				mnl_attr_get_payload_len(b) < IPV4_DEVCONF_ROUTE_LOCALNET * sizeof(*v))
+				continue;
+			out->forwarding = v[IPV4_DEVCONF_FORWARDING - 1] != 0;
+			out->route_localnet = v[IPV4_DEVCONF_ROUTE_LOCALNET - 1] != 0;
+		}
+	}
+}
+
 static void take_attr(const struct nlattr *a, struct rtnl_link *out)
 {
 	switch (mnl_attr_get_type(a)) {
@@ -129,6 +150,9 @@ static void take_attr(const struct nlattr *a, struct rtnl_link *out)
 	case IFLA_LINKINFO:
 		take_kind(a, out);
 		break;
+	case IFLA_AF_SPEC:
+		take_conf(a, out);
+		break;
 	default:
 		break;
 	}
@@ -140,7 +164,8 @@ static void take_link(const struct nlmsghdr *head, struct rtnl_link *out)
 	const struct nlattr *a;
 
 	*out = (struct rtnl_link){.index = info->ifi_index, .owner = UINT32_MAX,
-		.up = (info->ifi_flags & IFF_UP) != 0};
+		.up = (info->ifi_flags & IFF_UP) != 0,
+		.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0};
 	mnl_attr_for_each(a, head, sizeof(*info))
 		take_attr(a, out);
 }
@@ -168,6 +193,22 @@ int rtnl_get(struct rtnl *nl, const char *name, struct rtnl_link *out, struct er
 	/* The kernel also finds links by their other names; those are not ours. */
 	if (strcmp(link.name, name))
 		return 1;
+	*out = link;
+	return 0;
+}
+
+int rtnl_get_index(struct rtnl *nl, int ifindex, struct rtnl_link *out, struct err *e)
+{
+	struct rtnl_link link = {0};
+	struct message m;
+	int errnum;
+
+	link_message(nl, &m, RTM_GETLINK, 0, ifindex);
+	errnum = ask(nl, &m, got_link, &link);
+	if (errnum == ENODEV)
+		return 1;
+	if (errnum)
+		return err_sys(e, errnum, "cannot look at link %d", ifindex);
 	*out = link;
 	return 0;
 }
@@ -371,6 +412,24 @@ int rtnl_set_master(struct rtnl *nl, int ifindex, int master, struct err *e)
 	mnl_attr_put_u32(m.head, IFLA_MASTER, (uint32_t)master);
 	errnum = act(nl, &m);
 	return errnum ? err_sys(e, errnum, "cannot make link %d a port of %d", ifindex, master) : 0;
+}
+
+int rtnl_set_conf(struct rtnl *nl, int ifindex, int what, uint32_t value, struct err *e)
+{
+	struct nlattr *families, *family, *conf;
+	struct message m;
+	int errnum;
+
+	link_message(nl, &m, RTM_SETLINK, 0, ifindex);
+	families = mnl_attr_nest_start(m.head, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(m.head, AF_INET);
+	conf = mnl_attr_nest_start(m.head, IFLA_INET_CONF);
+	mnl_attr_put_u32(m.head, (uint16_t)what, value);
+	mnl_attr_nest_end(m.head, conf);
+	mnl_attr_nest_end(m.head, family);
+	mnl_attr_nest_end(m.head, families);
+	errnum = act(nl, &m);
+	return errnum ? err_sys(e, errnum, "cannot set how link %d routes", ifindex) : 0;
 }
 
 int rtnl_delete(struct rtnl *nl, int ifindex, struct err *e)
