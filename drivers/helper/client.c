@@ -70,11 +70,11 @@ int helper_connect(struct helper *h, const char *instance, struct err *e)
 	return 0;
 }
 
-static int start_child(const char *instance, const char *program_dir, struct helper *h,
+static int start_child(const char *instance, const char *program_dir, bool looks, struct helper *h,
 	struct err *e)
 {
 	char path[512], uid[16];
-	const char *const argv[] = {"reconcile-helper", "--owner", uid, NULL};
+	const char *const argv[] = {"reconcile-helper", looks ? "--look" : "--owner", uid, NULL};
 	struct proc_spec spec = {.path = path, .argv = argv, .cwd_fd = -1, .stdin_fd = -1,
 		.stdout_fd = -1, .stderr_fd = STDERR_FILENO};
 	_cleanup_fd_ int ours = -1, theirs = -1;
@@ -99,17 +99,28 @@ static int start_child(const char *instance, const char *program_dir, struct hel
 	return 0;
 }
 
-int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+static int open_either(struct helper *h, const char *instance, const char *program_dir, bool looks,
+	struct err *e)
 {
 	int rc = helper_connect(h, instance, e);
 
 	if (rc > 0 && geteuid() == 0)
-		rc = start_child(instance, program_dir, h, e);
+		rc = start_child(instance, program_dir, looks, h, e);
 	if (rc <= 0)
 		return rc;
 	err_set(e, ERR_DENIED, "no reconcile-helper is running");
 	err_hint(e, "as root, install the units of contrib/systemd; see docs/privileges.md");
 	return 1;
+}
+
+int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_either(h, instance, program_dir, false, e);
+}
+
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_either(h, instance, program_dir, true, e);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------- */

@@ -29,6 +29,9 @@ struct helper {
  * how to get one; -1 with e. */
 int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e);
 
+/* The same, but it answers only verbs that change nothing. */
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e);
+
 /* Only the service: 0; 1 nobody listens there; -1 with e. Starts and makes nothing. */
 int helper_connect(struct helper *h, const char *instance, struct err *e);
 

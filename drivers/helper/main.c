@@ -4,6 +4,7 @@
  *	                                   who may ask stands in /etc/reconcile/helper.conf
  *	reconcile-helper --owner UID       on the connected socket that is descriptor 3, for that uid; ends
  *	                                   with the connection. Root's reconcile starts it like this.
+ *	reconcile-helper --look UID        the same, and only for verbs that change nothing
  *	    --conf FILE                    another configuration
  *	    --cgroup NAME                  another folder in the cgroup tree
  *
@@ -29,7 +30,7 @@ static struct server server; /* a good 100 KiB: not for the stack */
 
 struct arguments {
 	const char *conf, *cgroup;
-	bool has_owner;
+	bool has_owner, looks;
 	uint32_t owner;
 };
 
@@ -56,15 +57,18 @@ static int take_arguments(int argc, char **argv, struct arguments *a, struct err
 {
 	*a = (struct arguments){.conf = HELPER_CONF, .cgroup = "reconcile"};
 	for (int i = 1; i < argc; i += 2) {
+		const bool looks = !strcmp(argv[i], "--look"), owner = looks || !strcmp(argv[i], "--owner");
+
 		if (i + 1 == argc)
 			return err_set(e, ERR_USAGE, "%.40s: needs a value, or is not known", argv[i]);
-		if (!strcmp(argv[i], "--owner") && take_owner(argv[i + 1], a, e) < 0)
+		a->looks |= looks;
+		if (owner && take_owner(argv[i + 1], a, e) < 0)
 			return -1;
 		else if (!strcmp(argv[i], "--conf"))
 			a->conf = argv[i + 1];
 		else if (!strcmp(argv[i], "--cgroup"))
 			a->cgroup = argv[i + 1];
-		else if (strcmp(argv[i], "--owner"))
+		else if (!owner)
 			return err_set(e, ERR_USAGE, "%.40s: is not known", argv[i]);
 	}
 	if (strchr(a->cgroup, '/') || a->cgroup[0] == '.' || !a->cgroup[0] || strlen(a->cgroup) > 60)
@@ -132,6 +136,7 @@ static int set_up(const struct arguments *a, struct err *e)
 	if (read_conf(a, e) < 0 || op_host_open(&server.host, a->cgroup, e) < 0)
 		return -1;
 	server.stop = &stop;
+	server.only_reads = a->looks;
 	server.quiet = a->has_owner; /* its log would stand among what reconcile prints */
 	server.listen_fd = a->has_owner ? -1 : FIRST_FD;
 	if (a->has_owner && server_adopt(&server, FIRST_FD, a->owner, e) < 0)
