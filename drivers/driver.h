@@ -73,6 +73,7 @@
  *	vm      nonce      of this boot; the guest repeats it in what it reports
  *	vm      accel      "kvm" or "tcg"
  *	vm      ready      "no" from its start until its agent answered, then "yes"; the engine's
+ *	vm      unwell     how often it was restarted for its liveness, the last times in a row
  *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
  */
 #pragma once
@@ -153,7 +154,9 @@ struct driver {
 	void (*prepare)(struct host *h, bool networked);
 
 	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
-	 * Fills observed of each view; unresolved of one that it cannot look at. */
+	 * Fills observed of each view; unresolved of one that it cannot look at. KIND_GUEST, which has no objects, gets the views of the VMs after
+	 * KIND_VM has filled them, and only when a spec is compared: it may ask a VM that runs whether it
+	 * does its work, and adds what is wrong. */
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
 
 	/* Optional. Keep small what grows by itself, such as logs, and change nothing that a plan would

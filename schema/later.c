@@ -17,9 +17,6 @@ static const char *const strategies[] = {"in_place", "rolling", "blue_green", NU
 static const char *const file_systems[] = {"ext4", NULL};
 
 static const struct field image_rows[] = {
-	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
-		.min = 1, .max = 4095, .absent = "the logins of this user",
-		.help = "file with logins of registries, as docker login writes it"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -28,9 +25,6 @@ static const struct field kernel_rows[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
 		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
-	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
-		.help = "the initrd to boot with, instead of the one that reconcile makes"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -117,22 +111,6 @@ static const struct field vm_rows[] = {
 	{.path = "depends_on.*", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.choices = conditions, .example = "ready", .absent = "ready",
 		.help = "how far the other VM has to be"},
-	{.path = "ready.tcp", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
-		.max = 65535, .example = "5432", .absent = "its agent answers",
-		.help = "port of the guest that has to accept a connection"},
-	{.path = "ready.http", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 1, .max = 2000, .pattern = "^/", .example = "/healthz",
-		.absent = "its agent answers", .help = "path that has to answer with a status of 200 to 399"},
-	{.path = "ready.port", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
-		.max = 65535, .dflt = "80", .absent = "80", .help = "port of the guest for http"},
-	{.path = "ready.exec[]", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 0, .max = 4095, .example = "pg_isready", .absent = "its agent answers",
-		.help = "program in the guest that has to end with 0, no shell"},
-	{.path = "ready.interval", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 100, .max = HOUR, .dflt = "2s", .absent = "2s", .help = "how often it is asked"},
-	{.path = "ready.timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = SECOND, .max = 24 * HOUR, .dflt = "90s", .absent = "ready_timeout",
-		.help = "how long apply waits for it"},
 	{.path = "limits.cpu", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
 		.max = 3200, .example = "150", .absent = ABSENT_NO_LIMIT,
 		.help = "processor time of the whole VM, in percent of one processor"},

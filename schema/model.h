@@ -73,12 +73,18 @@ struct image_spec {
 	const char *digest;     /* pin: sha256:<64 hex>, or NULL */
 	uint64_t size;          /* bytes of the file system; 0: content plus slack */
 	const char *platform;   /* "linux/amd64" or NULL for the host's */
+	const char *auth_file;  /* absolute path of a file with logins, or NULL: that of this user */
+	struct strv mirrors;    /* HOST[:PORT][/PREFIX] that are asked before the registry */
 };
+
+enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
 
 struct kernel_spec {
 	struct spec_head head;
 	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
+	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */
 	const char *args;    /* added to the kernel command line, or NULL */
 };
 
@@ -113,6 +119,18 @@ struct own_drift {
 	const char *until, *why;
 };
 
+/* A question that a VM has to answer well: at most one of tcp, http, exec and console. 0 and NULL: not
+ * written, the defaults of drivers/guest/probe.h hold. */
+struct probe_spec {
+	uint32_t tcp;          /* port of the guest that accepts a connection */
+	const char *http;      /* path that answers with 200 to 399 */
+	uint32_t port;         /* of http */
+	struct strv exec;      /* program in the guest that ends with 0 */
+	const char *console;   /* regular expression that a line of the console matches; ready only */
+	uint64_t interval_ms, timeout_ms, start_period_ms;
+	uint32_t failures;     /* liveness only: how many in a row count */
+};
+
 struct vm_spec {
 	struct spec_head head;
 	const char *image, *kernel; /* names in images and kernels */
@@ -138,7 +156,9 @@ struct vm_spec {
 	uint32_t restart;           /* enum restart */
 	bool protect;               /* not deleted, disk not replaced, until it is false and applied */
 	struct strv depends_on;     /* VMs that have to be ready before this one starts */
-	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
+	uint64_t ready_timeout_ms;  /* how long apply waits for it to be ready */
+	struct probe_spec ready;    /* what proves that it is, beside its agent */
+	struct probe_spec liveness; /* what it is restarted for when it fails */
 	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */
 	uint32_t drift;             /* enum drift: what to do when it is not as it was made */
 	const char *drift_until;    /* a moment (schema/moment.h) that ends the policy, or NULL */

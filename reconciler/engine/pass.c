@@ -274,6 +274,10 @@ static int observe(struct pass *p, struct err *e)
 		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
 		if (driver_look_for(kind).observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
+		if (kind == KIND_VM && !p->recall && p->spec &&
+			driver_look_for(KIND_GUEST).observe(&p->home.host, &p->views.v[from], to - from,
+				e) < 0)
+			return err_wrap(e, "asking every vm");
 		if (p->write)
 			drive_tidy(&p->home.host, kind, &p->views.v[from], to - from);
 	}

@@ -1,6 +1,7 @@
 /* plan_steps.c - what is to be done for each delta. PURE. */
 #include "reconciler/engine/planner.h"
 
+#include "drivers/rundir.h"
 #include "schema/base/json.h"
 
 #include <string.h>
@@ -225,7 +226,22 @@ static void add_wait(struct planner *p, uint32_t i)
 	struct step *s = add_step(p, i, WAIT, STEP_WAIT, KIND_GUEST);
 
 	kvs_setf(p->a, &s->args, "ready_timeout_ms", "%llu",
-		(unsigned long long)vm_of(&p->views->v[i])->ready_timeout_ms);
+		(unsigned long long)rundir_ready_limit(vm_of(&p->views->v[i])));
+}
+
+/* Another question is asked than the one that it was found ready by. */
+static bool is_asked_anew(const struct delta *d)
+{
+	const struct view *v = d->view;
+	const struct vm_spec *vm = vm_of(v);
+	bool changed = false;
+
+	vec_each(r, &d->reasons)
+		changed |= r->field && (!strncmp(r->field, "ready.tcp", 9) ||
+			!strncmp(r->field, "ready.http", 10) || !strncmp(r->field, "ready.port", 10) ||
+			!strncmp(r->field, "ready.exec", 10) || !strncmp(r->field, "ready.console", 13));
+	return changed && v->observed.running && vm->running &&
+		(vm->ready.tcp || vm->ready.http || vm->ready.exec.n || vm->ready.console);
 }
 
 static void plan_vm(struct planner *p, uint32_t i)
@@ -235,7 +251,7 @@ static void plan_vm(struct planner *p, uint32_t i)
 	struct step *s;
 
 	if (!remove && !planner_is_made_anew(d)) {
-		if (d->verdict == VERDICT_LIVE && planner_is_waited_for(d->view))
+		if (d->verdict == VERDICT_LIVE && (planner_is_waited_for(d->view) || is_asked_anew(d)))
 			add_wait(p, i);
 		return;
 	}

@@ -540,7 +540,7 @@ static const char *sample(const struct field *f)
 	case FIELD_NAMES:
 		return f->ref == KIND_N ? "[small]" : "[other]";
 	case FIELD_STRING:
-		return !strcmp(f->path, "workdir") ? "/a"
+		return !strcmp(f->path, "workdir") || strstr(f->path, ".http") ? "/a"
 		       : strstr(f->path, ".until") ? "2026-12-01"
 		       : !strcmp(f->path, "platform") ? "linux/amd64" : "a";
 	default:
