@@ -21,7 +21,8 @@ volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
-	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
+	&cmd_ports, &cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -43,7 +44,7 @@ const struct opt options[] = {
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"system version ",
+		"system version ports ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
@@ -69,7 +70,7 @@ const struct opt options[] = {
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
 		"run in this folder (default: the workload's)", NULL},
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
-	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ",
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports ",
 		"wait this long for the guest's agent (default 30s)", NULL},
 	{"at", 0, OPT_STRING, AT(at), "TIME", " status ",
 		"as it was then: 2026-12-01T08:30Z, or 15m for as long ago", NULL},

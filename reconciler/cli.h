@@ -72,7 +72,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_logs, cmd_ports, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
 	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
 	cmd_completion, cmd_version, cmd_help;
 

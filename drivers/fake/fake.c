@@ -170,6 +170,7 @@ static void start(const struct step *s, bool half)
 	t->starts = starts + 1;
 	t->cid = kvs_u64(&s->args, "cid", 0);
 	t->running = !half;
+	t->networked = kvs_get(&s->args, "nic") != NULL;
 	snprintf(t->shape, sizeof(t->shape), "%s", shape ? shape : "");
 }
 
@@ -271,7 +272,9 @@ static void take_away(const struct step *s, bool half)
 		return; /* pruning what was there before: that name is a new thing by now */
 	if (s->kind == KIND_NETWORK && is_used(arena_printf(&scratch, " %s ", s->name)))
 		fake_violate(world, "network/%s removed while it has interfaces", s->name);
-	if ((s->kind == KIND_DISK || s->kind == KIND_NIC || s->kind == KIND_VM) && any_running(s->name))
+	if (s->kind == KIND_NIC && any_running(s->name) && fake_find(world, KIND_VM, s->name)->networked)
+		fake_violate(world, "nic/%s removed under a running VM", s->name);
+	if ((s->kind == KIND_DISK || s->kind == KIND_VM) && any_running(s->name))
 		fake_violate(world, "%s/%s removed under a running VM", kind_name(s->kind), s->name);
 	if (to && !t->half) {
 		keep(t, to, half);
