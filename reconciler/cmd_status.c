@@ -139,6 +139,8 @@ static const char *origin_of(struct arena *a, const struct view *v)
 		return arena_printf(a, "%s of the image", fact_or_dash(v, "backend"));
 	if (v->record->kind == KIND_NETWORK)
 		return arena_printf(a, "%s on %s", fact_or_dash(v, "address"), fact_or_dash(v, "ifname"));
+	if (v->record->kind == KIND_FIREWALL)
+		return arena_printf(a, "table %s", fact_or_dash(v, "table"));
 	if (v->record->kind == KIND_NIC)
 		return addresses_of(a, &v->record->facts);
 	if (!ref)
@@ -192,6 +194,7 @@ static const char *const public_facts[KIND_N][6] = {
 	[KIND_IMAGE] = {"id", "ref", "file", "size"},
 	[KIND_KERNEL] = {"id", "file", "initrd"},
 	[KIND_NETWORK] = {"id", "ifname", "address", "mtu"},
+	[KIND_FIREWALL] = {"id", "table"},
 	[KIND_DISK] = {"id", "file", "size", "backend"},
 	[KIND_VM] = {"id", "cid", "run", "accel"},
 };
@@ -336,7 +339,7 @@ const struct cmd cmd_status = {
 	.help = "Shows each VM as it is now. STATE running means that its VMM is alive, READY yes that the\n"
 		"agent in the guest answered just now. SINCE is how long it is so; of a VM that ended, how\n"
 		"long ago. ADDRESS is what it has in networks. With --source, and with -o wide, what the VMs\n"
-		"are made of is shown too: images, kernels, networks, disks and interfaces.\n\n"
+		"are made of is shown too: images, kernels, networks, rules, disks and interfaces.\n\n"
 		"  reconcile status\n"
 		"  reconcile status --source web -o wide\n"
 		"  reconcile status -o json web\n"

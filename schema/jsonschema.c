@@ -160,6 +160,15 @@ static json_t *list_schema(const struct field *f, const char *def)
 		(json_int_t)f->max, or_variable(ref(def)));
 }
 
+/* As bind_field.c takes them. */
+static json_t *forwards_schema(const struct field *f)
+{
+	return json_pack("{s:s, s:{s:s, s:{s:o, s:o}, s:{s:{}}, s:b, s:[s, s]}, s:I, s:I}", "type", "array", "items",
+		"type", "object", "properties", "listen", or_variable(ref("line")), "to",
+		or_variable(ref("line")), "patternProperties", "^x-", "additionalProperties", 0, "required",
+		"listen", "to", "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max);
+}
+
 /* As value_list.c bounds it, in characters where that counts bytes. */
 static json_t *label_schema(void)
 {
@@ -203,6 +212,8 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 		return list_schema(f, "address");
 	case FIELD_SUBNETS:
 		return list_schema(f, "subnet");
+	case FIELD_FORWARDS:
+		return forwards_schema(f);
 	case FIELD_NAMES:
 		return list_schema(f, "name");
 	case FIELD_ENV:

@@ -25,12 +25,14 @@ struct pos {
 
 /* Kinds of object, in the order in which they are made. */
 enum kind {
-	KIND_IMAGE, KIND_KERNEL, KIND_NETWORK, KIND_DISK,
+	KIND_IMAGE, KIND_KERNEL, KIND_NETWORK,
+	KIND_FIREWALL, /* the rules of one network, under its name */
+	KIND_DISK,
 	KIND_NIC, /* the interfaces of one VM in networks, under the name of the VM */
 	KIND_VM, KIND_GUEST, KIND_N
 };
 
-/* "image", "kernel", "network", "disk", "nic", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
+/* "image", "kernel", "network", "firewall", "disk", "nic", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
 const char *kind_name(enum kind kind);
 
 /* Kind of that name; KIND_N if there is none. */

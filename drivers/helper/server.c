@@ -83,6 +83,8 @@ static int run(struct server *s, const struct helper_owner *o, const struct help
 
 	if (!op.limits)
 		return err_set(e, ERR_DENIED, "uid %u may not ask", o->uid);
+	if (s->only_reads && !helper_verb(c->verb)->reads)
+		return err_set(e, ERR_DENIED, "this helper only looks");
 	rc = op_table[c->verb](&op, r, a, e);
 	/* An outcome that a verb passes on by mistake is no success. */
 	if (rc > 0)

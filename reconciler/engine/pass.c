@@ -78,6 +78,9 @@ static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
 
+	for (int kind = 0; p->looks && kind < KIND_N; kind++)
+		if (driver_look_for((enum kind)kind).prepare)
+			driver_look_for((enum kind)kind).prepare(&p->home.host, p->spec && p->spec->networks.n);
 	if (rc < 0 || (p->looks && cage_enter(e) < 0))
 		return -1;
 	if (rc == 0 && (store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0 ||

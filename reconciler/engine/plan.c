@@ -6,6 +6,7 @@
  *	                 ^---------- disk delete, update
  *	image, kernel create <- disk create <- vm start <- guest wait <- start of what depends on it
  *	network create, update <- nic create, update <- vm start
+ *	network create, update <- firewall create, update <- vm start
  *	guest stop <- vm stop <- nic delete <- network delete
  */
 #include "reconciler/engine/planner.h"
@@ -358,7 +359,8 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 static bool is_named_anew(const struct delta *d)
 {
 	return planner_is_made_anew(d) || !d->view->record ||
-		((d->kind == KIND_NETWORK || d->kind == KIND_NIC) && d->verdict != VERDICT_NONE);
+		((d->kind == KIND_NETWORK || d->kind == KIND_FIREWALL || d->kind == KIND_NIC) &&
+		d->verdict != VERDICT_NONE);
 }
 
 /* The usual case in a pass that has nothing to do: no copy is needed. */

@@ -270,6 +270,104 @@ static void each_nic(struct planner *p, void (*fn)(struct planner *p, const stru
 	}
 }
 
+/* ---- the rules of networks --------------------------------------------------------------------- */
+
+/* The guests that the rules of one network know, each "TAP=MAC=ADDRESS". */
+struct guests {
+	VEC(const char *) list;
+	size_t bytes;
+};
+
+static void add_guest(struct planner *p, struct guests *g, const struct kvs *facts, const char *network)
+{
+	const char *tap = kvs_get(facts, arena_printf(p->a, "tap.%s", network));
+	const char *mac = kvs_get(facts, arena_printf(p->a, "mac.%s", network));
+	const char *address = kvs_get(facts, arena_printf(p->a, "address.%s", network));
+
+	if (!tap || !mac || !address)
+		return;
+	*vec_push(p->a, &g->list) = arena_printf(p->a, "%s=%s=%s", tap, mac, address);
+	g->bytes += strlen(g->list.v[g->list.n - 1]) + 1;
+}
+
+/* A VM that is in conflict goes on with what it has, and so does what the rules know of it. */
+static void gather_guests(struct planner *p, struct guests *of)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		const struct kvs *facts = p->leased[i] ? p->leased[i] : v->record ? &v->record->facts : NULL;
+
+		if (view_kind(v) != KIND_NIC || !v->object || !facts)
+			continue;
+		for (size_t k = 0; k < vm_of(v)->networks.n; k++) {
+			const char *network = vm_of(v)->networks.v[k];
+			const uint32_t on = planner_find(p, KIND_FIREWALL, network);
+
+			if (on != NO_STEP)
+				add_guest(p, &of[on], facts, network);
+		}
+	}
+}
+
+static const char *join_guests(struct arena *a, const struct guests *g)
+{
+	char *text = arena_alloc(a, g->bytes + 1), *at = text;
+
+	vec_each(one, &g->list) {
+		const size_t n = strlen(*one);
+
+		memcpy(at, *one, n);
+		at[n] = ' ';
+		at += n + 1;
+	}
+	if (at > text)
+		at[-1] = '\0';
+	return text;
+}
+
+/* Where the ports of this host lead, each "tcp=LISTEN=PORT=ADDRESS=PORT". One whose VM has no address is
+ * left out: the VM is in conflict. */
+static const char *forwards_of(struct planner *p, const struct net_spec *s)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < s->forwards.n; i++) {
+		const char *forward = s->forwards.v[i];
+		const uint32_t nic = planner_find(p, KIND_NIC, value_forward_vm(p->a, forward));
+		const struct value_port port = value_split_port(forward);
+		const struct kvs *facts = nic == NO_STEP ? NULL : p->leased[nic] ? p->leased[nic]
+			: p->views->v[nic].record ? &p->views->v[nic].record->facts : NULL;
+		const char *address = facts ? kvs_get(facts, arena_printf(p->a, "address.%s", s->head.name))
+			: NULL;
+
+		if (address)
+			text = arena_printf(p->a, "%s%s%s=%s=%u=%s=%u", text, *text ? " " : "",
+				port.is_udp ? "udp" : "tcp", netaddr_print(p->a, port.address), port.port,
+				address, value_forward_port(forward));
+	}
+	return text;
+}
+
+static void plan_firewalls(struct planner *p)
+{
+	struct guests *of = arena_array(p->a, p->views->n + 1, sizeof(*of));
+
+	gather_guests(p, of);
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		const char *had = v->record ? kvs_get(&v->record->facts, "guests") : NULL, *text;
+
+		if (!is_planned(p, i, KIND_FIREWALL))
+			continue;
+		text = join_guests(p->a, &of[i]);
+		kvs_set(p->a, leases_of(p, i), "guests", text);
+		kvs_set(p->a, leases_of(p, i), "forwards", forwards_of(p, net_of(v)));
+		if (had && strcmp(had, text) != 0)
+			diff_raise(p->a, &p->plan->deltas[i], CHANGE_LIVE,
+				"other VMs, or other addresses, are in its network", v->object->spec->pos);
+	}
+}
+
 void plan_net_leases(struct planner *p)
 {
 	for (uint32_t i = 0; i < p->views->n; i++)
@@ -278,4 +376,5 @@ void plan_net_leases(struct planner *p)
 	each_nic(p, reserve_fixed);
 	each_nic(p, reserve_recorded);
 	each_nic(p, lease_rest);
+	plan_firewalls(p);
 }

@@ -69,6 +69,8 @@ static void order_content(struct planner *p, uint32_t user, uint32_t content)
 	need(p, user, START, content, CREATE);
 	if (p->plan->deltas[content].kind == KIND_NETWORK)
 		order_network(p, user, content);
+	if (p->plan->deltas[content].kind == KIND_FIREWALL)
+		need(p, user, START, content, UPDATE);
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
 		need(p, content, PRUNE, user, uses[i]);
 		if (p->plan->deltas[content].verdict == VERDICT_DELETE ||

@@ -175,7 +175,9 @@ static const char *spec_around(const struct noun *noun, const struct field *f)
 		text_put(&t, "    image: my-image\n");
 	if (noun == &noun_vm && strcmp(f->path, "kernel") != 0)
 		text_put(&t, "    kernel: my-kernel\n");
-	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" : "vms: {}\n");
+	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" :
+		f->type == FIELD_FORWARDS ? "vms: {web: {image: my-image, kernel: my-kernel, network: "
+			"{my-network: {}}}}\n" : "vms: {}\n");
 	return text_end(&t);
 }
 
