@@ -377,6 +377,21 @@ int origin_confine(const struct origin *s, const char *const *writable, struct e
 	return confine_calls(remote ? CONFINE_NETWORK : CONFINE_LOCAL, e);
 }
 
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e)
+{
+	const char *blobs = folder;
+
+	if (origin_is_remote(s)) {
+		if (!cache_dir)
+			return err_set(e, ERR_USAGE, "cache_dir is missing");
+		blobs = arena_printf(s->arena, "%s/oci/blobs/sha256", cache_dir);
+		if (dir_make(AT_FDCWD, blobs, 0700, e) < 0)
+			return -1;
+	}
+	return origin_confine(s, (const char *const[]){blobs, folder, NULL}, e);
+}
+
 void origin_close(struct origin *s)
 {
 	fetch_close(s->fetch);

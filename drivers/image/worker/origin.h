@@ -58,6 +58,11 @@ bool origin_is_remote(const struct origin *s);
  * bytes. */
 int origin_confine(const struct origin *s, const char *const *writable, struct err *e);
 
+/* The same for who makes something: the cache, if the origin needs it, and that folder, if it is not NULL,
+ * can be written. */
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e);
+
 int origin_open(struct origin *s, struct err *e);
 
 /* *id: the digest that the image is known by. */
