@@ -53,7 +53,9 @@ static int fetch(struct origin *s, const json_t *rq, struct fetched *out, struct
 		return -1;
 	if (!origin_is_remote(s))
 		return err_set(e, ERR_USAGE, "only what is in a registry can be fetched");
-	if (origin_confine_making(s, json_str(rq, "cache_dir", NULL), NULL, e) < 0 || origin_open(s, e) < 0 || origin_resolve(s, &out->id, e) < 0)
+	if (!s->of && origin_confine_making(s, json_str(rq, "cache_dir", NULL), NULL, e) < 0)
+		return -1;
+	if (origin_open(s, e) < 0 || origin_resolve(s, &out->id, e) < 0)
 		return -1;
 	out->tag = tag_means(s, rq, out->id);
 	if (origin_load(s, out->id, json_str(rq, "cache_dir", NULL), e) < 0 || origin_start(s, e) < 0)
@@ -71,10 +73,19 @@ static int fetch(struct origin *s, const json_t *rq, struct fetched *out, struct
 
 int pull_fetch(const json_t *request, json_t **result, struct err *e)
 {
+	return pull_fetch_of(request, NULL, NULL, result, e);
+}
+
+int pull_fetch_of(const json_t *request, struct pool *pool, const char *of, json_t **result,
+	struct err *e)
+{
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct origin s = SOURCE_INIT(&a);
 	struct fetched got = {0};
-	int rc = fetch(&s, request, &got, e);
+	int rc;
+
+	origin_share(&s, pool, of);
+	rc = fetch(&s, request, &got, e);
 
 	if (!rc)
 		*result = json_pack("{s:s, s:s, s:o, s:I}", "id", got.id, "ref", origin_text(&s),
