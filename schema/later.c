@@ -22,9 +22,6 @@ static const struct field image_rows[] = {
 };
 
 static const struct field kernel_rows[] = {
-	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
-		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
