@@ -24,7 +24,7 @@ takes=$("$reconcile" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | 
 	"$reconcile" help "$name" | grep -q -e '-o, --output' && echo "$name"
 done)
 tap_is "commands that take -o json" "$(tr '\n' ' ' <<<"$takes")" \
-	"validate plan apply status drift events why delete undelete explain image recover gc doctor version "
+	"validate plan apply status drift events why delete undelete stats explain image recover gc doctor version "
 for name in $takes; do
 	[ "$name" != image ] || continue # has verbs, and tests of its own
 	# shellcheck disable=SC2086 # words on purpose
