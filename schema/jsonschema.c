@@ -155,6 +155,17 @@ static json_t *list_schema(const struct field *f, const char *def)
 		(json_int_t)f->max, or_variable(ref(def)));
 }
 
+/* Or a map that says how far each of them has to be. */
+static json_t *or_conditions(json_t *list, const struct field *f)
+{
+	json_t *map = json_pack("{s:s, s:o, s:{s:[s, n]}, s:I, s:I}", "type", "object",
+		"propertyNames", ref("name"), "additionalProperties", "enum", "ready",
+		"minProperties", (json_int_t)f->min, "maxProperties", (json_int_t)f->max);
+
+	json_array_append_new(json_object_get(list, "anyOf"), map);
+	return list;
+}
+
 /* As value_list.c bounds it, in characters where that counts bytes. */
 static json_t *label_schema(void)
 {
@@ -195,7 +206,8 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 	case FIELD_STRV:
 		return list_schema(f, "text");
 	case FIELD_NAMES:
-		return list_schema(f, "name");
+		return f->ref == KIND_VM ? or_conditions(list_schema(f, "name"), f)
+					 : list_schema(f, "name");
 	case FIELD_ENV:
 	case FIELD_LABELS:
 		return env_schema(f);

@@ -200,7 +200,6 @@ static const struct {
 } key_rules[] = {
 	{"network." ANY, "network"},
 	{"volumes." ANY, "volume"},
-	{"depends_on." ANY, "vm"},
 	{"vsock.ports." ANY, NULL},
 };
 
