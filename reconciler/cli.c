@@ -2,6 +2,7 @@
 #include "reconciler/cli.h"
 
 #include "reconciler/document.h"
+#include "reconciler/drop.h"
 #include "reconciler/print.h"
 
 #include "drivers/sys/cage.h"
@@ -21,7 +22,7 @@ volatile sig_atomic_t cli_cancel;
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs, &cmd_console,
 	&cmd_wait, &cmd_stats, &cmd_top,
-	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -44,11 +45,11 @@ const struct opt options[] = {
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"stats version ",
+		"system stats version ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
-	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc system ",
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply delete gc ",
 		"also make changes that throw data away; delete: keep nothing", NULL},
@@ -104,6 +105,8 @@ const struct opt options[] = {
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete image ",
 		"auto, tty, plain, json or none", progresses},
+	{"root", 0, OPT_STRING, AT(root), "DIR", " system ",
+		"a folder that stands for the host's root: files are written there, and nothing is started", NULL},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
 		"where state is kept (or RECONCILE_STATE_DIR)", NULL},
 	{"color", 0, OPT_CHOICE, AT(color), "WHEN", NULL, "auto, always or never", colors},
@@ -457,6 +460,8 @@ static int run(struct cli *c, struct err *e)
 	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
+	if (!c->cmd->root && drop_to_owner(c, !c->cmd->looks, e) < 0)
+		return -1;
 	if (c->cmd->looks && cage_enter(e) < 0)
 		return -1;
 	return c->cmd->run(c, e);
@@ -466,6 +471,12 @@ static int run(struct cli *c, struct err *e)
  * only counts them. */
 static int fail(struct cli *c, const struct err *e)
 {
+	struct err told = *e;
+
+	/* What root could read, the owner may not. */
+	if (c->acts_as && e->kind == ERR_DENIED && !e->hint[0])
+		err_hint(&told, "root's reconcile runs as user %s, who owns the state directory", c->acts_as);
+	e = &told;
 	if (c->output != OUTPUT_JSON)
 		print_err(c, e);
 	else if (e->kind != ERR_SPEC || !c->errors)

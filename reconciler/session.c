@@ -92,7 +92,7 @@ static int refuse(const struct pass *p, const char *flag, struct err *e)
 	return err_hint(e, "look at the plan above, then give %s", flag);
 }
 
-static bool ask(struct err *e)
+bool session_ask(struct err *e)
 {
 	char line[16];
 
@@ -194,7 +194,7 @@ int session_confirm(const struct cli *c, const struct pass *p, struct err *e)
 		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return refuse(p, "--yes", e);
-	return ask(e) ? 0 : -1;
+	return session_ask(e) ? 0 : -1;
 }
 
 /* ---- act ---------------------------------------------------------------------------------- */

@@ -182,6 +182,9 @@ void check_about(struct load *l);
 /* Whether that is a name, a DNS label; an error at pos when it is not. what: "image". */
 bool check_label(struct load *l, struct pos pos, const char *name, const char *what);
 
+/* Judge networks and the interfaces of VMs in them. schema/check_net.c */
+void check_networks(struct load *l);
+
 /* Whether the value was taken from a profile or the defaults, where it was judged. schema/check.c */
 bool check_inherited(const struct spec_head *h, const char *path);
 

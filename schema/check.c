@@ -354,6 +354,25 @@ static void check_platform(struct load *l, const struct image_spec *s)
 	diag_hint(l->a, d, "for example linux/amd64");
 }
 
+/* Both are for registries. */
+static void check_registry(struct load *l, const struct image_spec *s)
+{
+	static const char *const fields[] = {"auth_file", "mirrors"};
+	const bool given[] = {s->auth_file != NULL, s->mirrors.n > 0};
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < 2; i++)
+		if (given[i] && !s->oci && s->head.at[field_find(s->head.noun, fields[i]) -
+			s->head.noun->fields].line)
+			diag_hint(l->a, load_error(l, field_pos(&s->head, fields[i]),
+				"%s: the image comes from no registry", fields[i]), "leave it out");
+	for (size_t i = 0; i < s->mirrors.n; i++)
+		if (ociref_check_mirror(s->mirrors.v[i], &e) < 0) {
+			say(l, &s->head, "mirrors", &e);
+			return;
+		}
+}
+
 static void check_image(struct load *l, const struct image_spec *s)
 {
 	struct err e = ERR_INIT;
@@ -361,6 +380,7 @@ static void check_image(struct load *l, const struct image_spec *s)
 
 	check_source(l, s);
 	check_platform(l, s);
+	check_registry(l, s);
 	if (s->oci && ociref_check(s->oci, &e) < 0)
 		say(l, &s->head, "oci", &e);
 	else if (s->oci)
@@ -382,8 +402,21 @@ static void check_image(struct load *l, const struct image_spec *s)
 	}
 }
 
+/* Modules go into the initrd that is made: none is, when there is one. */
+static void check_initrd(struct load *l, const struct kernel_spec *s)
+{
+	struct diag *d;
+
+	if (!s->initrd || !s->modules)
+		return;
+	d = load_error(l, field_pos(&s->head, "modules"),
+		"kernel %s has modules and an initrd of its own", utf8_quote(l->a, s->head.name, SHOWN));
+	d->other = field_pos(&s->head, "initrd");
+	diag_hint(l->a, d, "modules go into the initrd that reconcile makes; leave one of the two out");
+}
+
 /* Words of the kernel command line that decide what boots: they are ours. */
-static void check_kernel(struct load *l, const struct kernel_spec *s)
+static void check_args(struct load *l, const struct kernel_spec *s)
 {
 	static const char *const ours[] = {"root=", "init=", "rdinit="};
 
@@ -403,6 +436,12 @@ static void check_kernel(struct load *l, const struct kernel_spec *s)
 		}
 		p += n;
 	}
+}
+
+static void check_kernel(struct load *l, const struct kernel_spec *s)
+{
+	check_initrd(l, s);
+	check_args(l, s);
 }
 
 bool check_inherited(const struct spec_head *h, const char *path)
@@ -537,6 +576,7 @@ void check_spec(struct load *l)
 	check_about(l);
 	check_disks(l);
 	check_refs(l);
+	check_networks(l);
 	check_cids(l);
 	check_cycles(l);
 }

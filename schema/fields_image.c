@@ -71,6 +71,15 @@ static const struct field fields[] = {
 		.pattern = "^linux/[a-z0-9_.]+(/[a-z0-9_.]+)?$",
 		.absent = "the platform of this host",
 		.help = "which one of an image for several platforms: linux/ARCH[/VARIANT]"},
+	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
+		.offset = offsetof(struct image_spec, auth_file), .min = 1, .max = 4095,
+		.example = "/etc/reconcile/auth.json", .absent = "the logins of this user",
+		.help = "file with logins of registries, as docker login writes it; nobody else may read it"},
+	{.path = "mirrors", .type = FIELD_STRV, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
+		.offset = offsetof(struct image_spec, mirrors), .min = 1, .max = 16,
+		.example = "[mirror.example.org/hub]",
+		.absent = "those that RECONCILE_MIRRORS names for the registry",
+		.help = "HOST[:PORT][/PREFIX] that are asked before the registry of oci, the first one first"},
 };
 
 const struct noun noun_image = {

@@ -86,7 +86,21 @@ static const struct field fields[] = {
 	{.path = "network", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, network), .choices = networks, .dflt = "none",
 		.absent = "no network",
-		.help = "user: outgoing connections through the VMM, without privileges"},
+		.help = "user: outgoing connections through the VMM, without privileges; or a map of "
+			"names in networks, each with its fields"},
+	{.path = "network.*", .type = FIELD_NAMES, .feeds = KIND_NIC, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, networks), .min = 0, .max = 8,
+		.ref = KIND_NETWORK, .example = "{}", .absent = "it is in none",
+		.help = "a network that it has an interface in; in the order of the spec"},
+	{.path = "network.*.address", .type = FIELD_NET_ADDRESS, .feeds = KIND_NIC,
+		.change = CHANGE_RESTART, .offset = offsetof(struct vm_spec, net_addresses), .min = 0,
+		.max = 8, .example = "10.77.0.10",
+		.absent = "the lowest free one of the network is leased and kept",
+		.help = "its address in that network"},
+	{.path = "network.*.mac", .type = FIELD_NET_MAC, .feeds = KIND_NIC, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, net_macs), .min = 0, .max = 8,
+		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
+		.help = "MAC address of its interface there"},
 	{.path = "init", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, init), .choices = inits, .dflt = "auto",
 		.absent = "the image's own init if it has one",
@@ -219,8 +233,9 @@ const struct noun noun_vm = {
 	.size = sizeof(struct vm_spec),
 };
 
-const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_vm};
+const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_network, &noun_vm};
 const size_t noun_count = sizeof(nouns) / sizeof(nouns[0]);
 
-const struct noun *const noun_tables[] = {&noun_image, &noun_kernel, &noun_vm, &noun_guards};
+const struct noun *const noun_tables[] = {&noun_image, &noun_kernel, &noun_network, &noun_vm,
+	&noun_guards};
 const size_t noun_table_count = sizeof(noun_tables) / sizeof(noun_tables[0]);

@@ -17,9 +17,6 @@ static const char *const strategies[] = {"in_place", "rolling", "blue_green", NU
 static const char *const file_systems[] = {"ext4", NULL};
 
 static const struct field image_rows[] = {
-	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
-		.min = 1, .max = 4095, .absent = "the logins of this user",
-		.help = "file with logins of registries, as docker login writes it"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -28,30 +25,15 @@ static const struct field kernel_rows[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
 		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
-	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
-		.help = "the initrd to boot with, instead of the one that reconcile makes"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
 
 static const struct field network_rows[] = {
-	{.path = "subnet", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_REPLACE,
-		.min = 8, .max = 30, .example = "10.77.0.0/24", .required = true,
-		.absent = "an error: every network needs one",
-		.help = "its IPv4 addresses; each VM leases one and keeps it"},
-	{.path = "gateway", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
-		.example = "10.77.0.1", .absent = "the first address of the subnet",
-		.help = "address of this host in it"},
 	{.path = "bridge", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_REPLACE,
 		.min = 1, .max = 15, .example = "br-lab", .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 		.absent = "a bridge of its own is made",
 		.help = "a bridge that is there and is used, an interface name of this host"},
-	{.path = "dns[]", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
-		.example = "10.77.0.1", .absent = "the gateway answers",
-		.help = "name servers that its guests are told"},
-	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 	{.path = "nat.uplink", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
 		.min = 1, .max = 15, .dflt = "auto", .example = "eth0",
 		.pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", .absent = "auto: it follows the default route",
@@ -107,13 +89,6 @@ static const struct field vm_rows[] = {
 	{.path = "memory.max", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.min = 32 * MIB, .max = TIB, .step = MIB, .example = "2GiB",
 		.absent = "memory has one size", .help = "how large its memory can become without a restart"},
-	{.path = "network.*.address", .type = FIELD_ADDRESS, .feeds = KIND_VM,
-		.change = CHANGE_RESTART, .example = "10.77.0.10",
-		.absent = "a free one of the network is leased and kept",
-		.help = "its address in that network"},
-	{.path = "network.*.mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
-		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
-		.help = "MAC address of its interface there"},
 	{.path = "mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
 		.help = "MAC address of its only interface"},
@@ -201,8 +176,8 @@ static const struct noun later_image = {.key = "images", .singular = "image", .k
 	.help = "an image", TABLE(image_rows)};
 static const struct noun later_kernel = {.key = "kernels", .singular = "kernel",
 	.kind = KIND_KERNEL, .help = "a kernel", TABLE(kernel_rows)};
-static const struct noun later_network = {.key = "networks", .singular = "network", .kind = KIND_N,
-	.help = "a network of VMs on this host", TABLE(network_rows)};
+static const struct noun later_network = {.key = "networks", .singular = "network",
+	.kind = KIND_NETWORK, .help = "a network of VMs on this host", TABLE(network_rows)};
 static const struct noun later_volume = {.key = "volumes", .singular = "volume", .kind = KIND_N,
 	.help = "a disk that belongs to no single VM", TABLE(volume_rows)};
 static const struct noun later_vm = {.key = "vms", .singular = "vm", .kind = KIND_VM,

@@ -15,6 +15,9 @@
 /* Whether text is a reference. 0, or -1 with what is wrong in e. */
 int ociref_check(const char *text, struct err *e);
 
+/* Whether text is HOST[:PORT][/PREFIX], before which names of repositories can stand. 0, or -1 with e. */
+int ociref_check_mirror(const char *text, struct err *e);
+
 /* The digest of a checked reference, "sha256:...", NULL if it has none. */
 const char *ociref_digest(const char *text);
 

@@ -1,7 +1,8 @@
 /* kernel.c - the driver of kernels: a kernel file and the initrd that goes with it.
  *
- *	STATE_DIR/kernels/ID/kernel     copy of the user's file: it may go or change meanwhile
- *	STATE_DIR/kernels/ID/initrd     guest program and modules
+ *	STATE_DIR/kernels/ID/kernel     copy of the user's file: it may go or change meanwhile; or the
+ *	                                ELF file that was in it
+ *	STATE_DIR/kernels/ID/initrd     guest program and modules, or a copy of the user's
  *	STATE_DIR/kernels/ID/by-NAME    kernel NAME of the spec uses this folder
  *
  * Two kernels with the same content share a folder; the last one that goes takes it along.
@@ -31,16 +32,23 @@ static const char *guest_path(struct host *h)
 	return arena_printf(h->arena, "%s/reconcile-guest", h->program_dir);
 }
 
-/* Kernel file, guest program, and of the modules folder what was used of it: its list of built-in
+/* Firecracker loads only ELF kernels; QEMU takes both, and the file as it is for "auto". */
+static bool wants_elf(const struct kernel_spec *k)
+{
+	return k->format == KERNEL_ELF;
+}
+
+/* Kernel file, guest program or the user's initrd, and of the modules folder what was used of it: its list of built-in
  * modules, the folder itself and each file. Paths are in it too, so another path is another stamp. */
 static struct stamp make_stamp(struct host *h, const struct kernel_spec *k, const char *modules)
 {
 	struct arena *a = h->arena;
 	struct stamp s;
 
-	stamp_begin(&s, a, arena_printf(a, "1;%s;%s;", k->file, k->modules ? k->modules : "-"));
+	stamp_begin(&s, a, arena_printf(a, "1;%s;%s;%s", k->file, k->modules ? k->modules : "-",
+		wants_elf(k) ? "elf;" : ""));
 	stamp_file(&s, k->file);
-	stamp_file(&s, guest_path(h));
+	stamp_file(&s, k->initrd ? k->initrd : guest_path(h));
 	if (!k->modules)
 		return s;
 	stamp_file(&s, k->modules);
@@ -66,6 +74,10 @@ static int ask_worker(struct host *h, const struct kernel_spec *k, const char *i
 	json_object_set_new(request, "file", json_string(k->file));
 	if (k->modules)
 		json_object_set_new(request, "modules", json_string(k->modules));
+	if (k->initrd)
+		json_object_set_new(request, "initrd", json_string(k->initrd));
+	if (wants_elf(k))
+		json_object_set_new(request, "elf", json_true());
 	json_object_set_new(request, "guest", json_string(guest_path(h)));
 	json_object_set_new(request, "state_dir", json_string(h->state_dir));
 	json_object_set_new(request, "only_id", json_boolean(only_id));

@@ -23,7 +23,7 @@
 /* What a worker may know of our environment: proxies, certificates, where logins are. */
 static const char *const passed_on[] = {
 	"HOME", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
-	"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "RECONCILE_PLAIN_HTTP",
+	"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "RECONCILE_PLAIN_HTTP", "RECONCILE_MIRRORS",
 	"RECONCILE_HTTP_STALL_SECONDS",
 };
 

@@ -281,6 +281,8 @@ static void set_options(struct attempt *t, const char *url)
 		curl_easy_setopt(c, CURLOPT_POSTFIELDS, t->rq->form);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+	if (getenv("SSL_CERT_DIR"))
+		curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
 	if (t->rq->sink->have) {
 		/* Not CURLOPT_RESUME_FROM: with it libcurl fails when the server sends everything. */
 		snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->rq->sink->have);
@@ -424,6 +426,7 @@ static void wait_before(struct http *h, int failures, bool answered)
 int http_get(struct http *h, const struct http_request *rq, struct http_answer *answer,
 	struct err *e)
 {
+	const int most = rq->attempts ? rq->attempts : ATTEMPTS_MAX;
 	int failures = 0;
 
 	for (int total = 1;; total++) {
@@ -440,7 +443,7 @@ int http_get(struct http *h, const struct http_request *rq, struct http_answer *
 		if (!rc && !is_busy(answer->status))
 			return 0;
 		failures = rq->sink->have > had ? 1 : failures + 1;
-		if (rc < 0 || is_stopped(h) || failures >= ATTEMPTS_MAX || total >= ATTEMPTS_TOTAL) {
+		if (rc < 0 || is_stopped(h) || failures >= most || total >= ATTEMPTS_TOTAL) {
 			if (rc && e)
 				*e = why;
 			return rc ? -1 : 0;

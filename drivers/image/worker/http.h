@@ -34,6 +34,7 @@ struct http_request {
 	struct http_sink *sink;
 	const char *form;          /* a POST with these fields, encoded; NULL: a GET. Never logged, and
 	                            * never sent to where a redirect leads */
+	int attempts;              /* in a row without a new byte; 0: as many as are reasonable */
 };
 
 struct http_answer {

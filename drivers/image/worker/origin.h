@@ -26,6 +26,7 @@ struct origin {
 	const char *name;          /* as the user wrote it */
 	const char *pin;           /* or NULL */
 	struct ref ref;            /* oci */
+	struct registry_access access;
 	const char *path, *tag;    /* the others; tag may be NULL */
 	struct platform platform;
 	struct registry *registry;
@@ -44,8 +45,8 @@ struct origin {
 
 #define SOURCE_INIT(a) {.arena = (a), .file = -1, .blobs = {.dir_fd = -1}}
 
-/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. Reads
- * nothing else. */
+/* Exactly one of the keys above has to be in the request; "digest", "platform", "auth_file" and
+ * "mirrors" may be. Reads nothing else. */
 int origin_parse(struct origin *s, const json_t *request, struct err *e);
 void origin_close(struct origin *s);
 

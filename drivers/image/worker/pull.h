@@ -1,7 +1,8 @@
 /* pull.h - the worker's verbs for images.
  *
  *	image-resolve  {"oci": REF | another key of origin.h, "digest": PIN | null,
- *	                "platform": "OS/ARCH" | null, "compare_tag": true | absent}
+ *	                "platform": "OS/ARCH" | null, "compare_tag": true | absent,
+ *	                "auth_file": "/..." | null, "mirrors": ["HOST[:PORT][/PREFIX]", ...] | null}
  *	            -> {"id": "sha256:...", "ref": "...", "tag_means": null | what origin_other says, if
  *	                it was asked to compare}
  *	image-pull     the same and {"id", "state_dir", "cache_dir", "file": "images/NAME.ext4",
