@@ -20,9 +20,9 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
-	&cmd_ports, &cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
-	&cmd_system,
+	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs, &cmd_console,
+	&cmd_ports, &cmd_wait, &cmd_stats, &cmd_top,
+	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -33,6 +33,7 @@ static const char *const outputs[] = {"table", "json", "jsonl", "wide", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const waits[] = {"ready", "exit", "gone", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
 const struct opt options[] = {
@@ -44,7 +45,7 @@ const struct opt options[] = {
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"system version ports ",
+		"system stats version ports ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
@@ -70,11 +71,14 @@ const struct opt options[] = {
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
 		"run in this folder (default: the workload's)", NULL},
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
-	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports ",
-		"wait this long for the guest's agent (default 30s)", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports wait ",
+		"exec, ports: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
+	{"for", 0, OPT_CHOICE, AT(wait_for), "WHAT", " wait ", "ready (default), exit or gone", waits},
+	{"interval", 0, OPT_DURATION, AT(interval_ms), "TIME", " stats top ",
+		"measure over this long (default: stats 500ms, top 2s)", NULL},
 	{"at", 0, OPT_STRING, AT(at), "TIME", " status ",
 		"as it was then: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
-	{"since", 0, OPT_STRING, AT(since), "TIME", " events ",
+	{"since", 0, OPT_STRING, AT(since), "TIME", " events logs ",
 		"only what came after: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
 	{"after", 0, OPT_NUMBER, AT(after), "SEQ", " events ", "only what came after that event", NULL},
 	{"pass", 0, OPT_STRING, AT(pass), "ID", " events ",
@@ -129,6 +133,14 @@ bool cli_takes(const struct cmd *cmd, const struct opt *o)
 		return true;
 	snprintf(key, sizeof(key), " %s ", cmd->name);
 	return strstr(o->commands, key) != NULL;
+}
+
+bool cli_given(const struct cli *c, const char *name)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (!strcmp(options[i].name, name))
+			return c->given[i];
+	return false;
 }
 
 static int set_choice(const struct opt *o, uint32_t *to, const char *value, struct err *e)

@@ -41,7 +41,8 @@ struct cli {
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
-	uint64_t tail, max_size;
+	uint64_t tail, max_size, interval_ms; /* interval_ms 0: the command's own */
+	uint32_t wait_for;          /* index into the choices of --for */
 	uint64_t parallel;          /* 0: many_usual */
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
@@ -74,7 +75,7 @@ struct cmd {
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
 	cmd_logs, cmd_ports, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
 	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
-	cmd_completion, cmd_version, cmd_help;
+	cmd_completion, cmd_version, cmd_help, cmd_wait, cmd_console, cmd_stats, cmd_top;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];
@@ -98,6 +99,9 @@ extern const size_t option_count;
 
 /* Whether cmd takes o; cmd NULL: true. */
 bool cli_takes(const struct cmd *cmd, const struct opt *o);
+
+/* Whether the option of that name was given. */
+bool cli_given(const struct cli *c, const char *name);
 
 /* Set by SIGINT and SIGTERM to the signal's number; a second one ends the program at once. */
 extern volatile sig_atomic_t cli_cancel;

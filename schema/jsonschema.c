@@ -169,6 +169,17 @@ static json_t *forwards_schema(const struct field *f)
 		"listen", "to", "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max);
 }
 
+/* Or a map that says how far each of them has to be. */
+static json_t *or_conditions(json_t *list, const struct field *f)
+{
+	json_t *map = json_pack("{s:s, s:o, s:{s:[s, n]}, s:I, s:I}", "type", "object",
+		"propertyNames", ref("name"), "additionalProperties", "enum", "ready",
+		"minProperties", (json_int_t)f->min, "maxProperties", (json_int_t)f->max);
+
+	json_array_append_new(json_object_get(list, "anyOf"), map);
+	return list;
+}
+
 /* As value_list.c bounds it, in characters where that counts bytes. */
 static json_t *label_schema(void)
 {
@@ -215,7 +226,8 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 	case FIELD_FORWARDS:
 		return forwards_schema(f);
 	case FIELD_NAMES:
-		return list_schema(f, "name");
+		return f->ref == KIND_VM ? or_conditions(list_schema(f, "name"), f)
+					 : list_schema(f, "name");
 	case FIELD_ENV:
 	case FIELD_LABELS:
 		return env_schema(f);
