@@ -40,6 +40,16 @@
  *	kernel  file       "kernels/<id>/kernel"
  *	kernel  initrd     "kernels/<id>/initrd"
  *	kernel  stamp      size, mtime and inode of the inputs: when equal, id need not be computed
+ *	network bridge     number of its bridge, from which its name follows (drivers/helper/verb.h)
+ *	network ifname     that name
+ *	network address    "10.77.0.1/24": the bridge has it
+ *	network mtu        of the bridge
+ *	network dns        a JSON list of name servers; absent: none
+ *	network use        subnet, gateway, MTU and name servers: what guests are told
+ *	nic     id         hash of nics
+ *	nic     nics       a JSON list of its interfaces: network, tap, mac, address, gateway, mtu, dns
+ *	nic     tap.N mac.N address.N  of the interface in network N: number of its tap, and what it has
+ *	nic     bridge.N mtu.N         number of the bridge that the tap is a port of
  *	disk    id         "<instance>-<vm>-<generation>"
  *	disk    file       "vms/<vm>/root.img"
  *	disk    size       bytes
@@ -56,6 +66,7 @@
  *	vm      nonce      of this boot; the guest repeats it in what it reports
  *	vm      accel      "kvm" or "tcg"
  *	vm      ready      "no" from its start until its agent answered, then "yes"; the engine's
+ *	vm      unwell     how often it was restarted for its liveness, the last times in a row
  *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
  */
 #pragma once
@@ -103,6 +114,7 @@ struct naming {
 	const struct kvs *resolved;
 	uint32_t generation;          /* of the object that is to be made */
 	uint32_t cid;                 /* vm: the leased context id */
+	const struct kvs *leases;     /* network: bridge; nic: tap.N, mac.N, address.N; else NULL */
 	/* Facts of the object that this one depends on, as they will be; NULL if there is none. */
 	const struct kvs *(*dep)(const struct naming *in, enum kind kind, const char *name);
 	void *dep_arg;
@@ -131,7 +143,9 @@ struct driver {
 		struct kvs *facts, struct err *e);
 
 	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
-	 * Fills observed of each view. */
+	 * Fills observed of each view. KIND_GUEST, which has no objects, gets the views of the VMs after
+	 * KIND_VM has filled them, and only when a spec is compared: it may ask a VM that runs whether it
+	 * does its work, and adds what is wrong. */
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
 
 	/* Optional. Keep small what grows by itself, such as logs, and change nothing that a plan would

@@ -53,5 +53,7 @@ void rundir_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id)
 bool rundir_is_reachable(int run_fd);
 
 /* A time limit: from the step's arguments, else from the spec of the step's VM, else dflt. */
+/* How long a VM may take until it is ready: its start period and its timeout. */
+uint64_t rundir_ready_limit(const struct vm_spec *vm);
 uint64_t rundir_ready_ms(const struct step *step);
 uint64_t rundir_stop_ms(const struct step *step);

@@ -2,6 +2,7 @@
 #include "reconciler/cli.h"
 
 #include "reconciler/document.h"
+#include "reconciler/drop.h"
 #include "reconciler/print.h"
 
 #include "drivers/sys/cage.h"
@@ -20,7 +21,7 @@ volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
-	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -42,11 +43,11 @@ const struct opt options[] = {
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
 		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"version ",
+		"system version ",
 		"table (default) or json; events: also jsonl; status: also wide", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
-	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc system ",
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply delete gc ",
 		"also make changes that throw data away; delete: keep nothing", NULL},
@@ -93,10 +94,14 @@ const struct opt options[] = {
 		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete undelete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"wait-timeout", 0, OPT_DURATION, AT(wait_timeout_ms), "TIME", " apply ",
+		"wait at most this long for each VM to be ready (default: what the spec says, 90s)", NULL},
 	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete image ",
 		"auto, tty, plain, json or none", progresses},
+	{"root", 0, OPT_STRING, AT(root), "DIR", " system ",
+		"a folder that stands for the host's root: files are written there, and nothing is started", NULL},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
 		"where state is kept (or RECONCILE_STATE_DIR)", NULL},
 	{"color", 0, OPT_CHOICE, AT(color), "WHEN", NULL, "auto, always or never", colors},
@@ -442,6 +447,8 @@ static int run(struct cli *c, struct err *e)
 	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
+	if (!c->cmd->root && drop_to_owner(c, !c->cmd->looks, e) < 0)
+		return -1;
 	if (c->cmd->looks && cage_enter(e) < 0)
 		return -1;
 	return c->cmd->run(c, e);
@@ -451,6 +458,12 @@ static int run(struct cli *c, struct err *e)
  * only counts them. */
 static int fail(struct cli *c, const struct err *e)
 {
+	struct err told = *e;
+
+	/* What root could read, the owner may not. */
+	if (c->acts_as && e->kind == ERR_DENIED && !e->hint[0])
+		err_hint(&told, "root's reconcile runs as user %s, who owns the state directory", c->acts_as);
+	e = &told;
 	if (c->output != OUTPUT_JSON)
 		print_err(c, e);
 	else if (e->kind != ERR_SPEC || !c->errors)
@@ -491,6 +504,7 @@ int cli_main(int argc, char **argv)
 		.tail = UINT64_MAX,
 		.lock_timeout_ms = 10000,
 		.timeout_ms = 30000,
+		.wait_timeout_ms = UINT64_MAX,
 	};
 	struct err err = ERR_INIT;
 	int code;

@@ -34,9 +34,10 @@ struct cli {
 	size_t n_before;            /* args before "--" */
 	bool given[CLI_OPTIONS_MAX]; /* which options were given, by their place in the table */
 
-	const char *state_dir, *source;
+	const char *state_dir, *source, *root;
 	uint32_t output, color, progress, log_level, log_format;
 	uint64_t lock_timeout_ms, timeout_ms;
+	uint64_t wait_timeout_ms;   /* UINT64_MAX: what the spec says */
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
 	bool console, follow, no_stdin;
@@ -51,6 +52,7 @@ struct cli {
 	VEC(const char *) env;
 	bool effective, write, check;
 
+	const char *acts_as;        /* root has become this user (drop.h); NULL: we are who started us */
 	const char *program;        /* argv[0], for usage lines */
 	struct json_t *document, *errors, *warnings; /* of document.h; NULL: nothing yet */
 	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
@@ -65,12 +67,13 @@ struct cmd {
 	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
 			      * drivers/sys/cage.h from its start. Commands that look at saved state
 			      * enter it once that is open: pass.h */
+	bool root;           /* root stays root, or run itself decides when to become the owner (drop.h) */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
 	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
-	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor,
+	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
 	cmd_completion, cmd_version, cmd_help;
 
 /* All commands in the order of the help; NULL-terminated. */

@@ -201,17 +201,18 @@ static void trace(struct binding *b, const struct field *f, const char *key,
 				(struct var_use){row, key, t->name, t->how, t->pos};
 }
 
-/* Note where one NAME of a map stands and what its text was made with. */
-static void note_key(struct binding *b, const struct field *f, const struct yaml_node *k)
+/* Note where the value of one NAME of a map stands and what its text was made with. */
+static void note_key(struct binding *b, const struct field *f, const char *name,
+	const struct yaml_node *n)
 {
-	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, k->text) : NULL;
+	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, name) : NULL;
 	struct provenance *more = b->l->in->places ? layers_more(b->l->a, b->head) : NULL;
 
 	if (more)
 		*vec_push(b->l->a, &more->places) = (struct key_place){
-			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, k->child)};
+			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, n)};
 	if (b->l->traces.n)
-		trace(b, f, key, k->child);
+		trace(b, f, key, n);
 }
 
 static void bind_map(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -230,7 +231,7 @@ static void bind_map(struct binding *b, const struct field *f, const struct yaml
 
 		if (k->bad)
 			continue;
-		note_key(b, f, k);
+		note_key(b, f, k->text, k->child);
 		if (value_check_key(f, k->text, &e) < 0)
 			complain_err(b, k, f, true, &e);
 		else if (f->type == FIELD_ENV && k->child->type == YAML_MAP && !k->child->bad)
@@ -273,6 +274,80 @@ static bool refuse_map(struct binding *b, const struct field *f, const struct ya
 	return true;
 }
 
+/* ---- network: {lab: {address: 10.77.0.10}} ----------------------------------------------------- */
+
+#define NETWORK_ROW "network"
+#define NETWORKS_ROW "network.*"
+
+static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key);
+
+/* address or mac of the interface in one network: each has a row of its own. */
+static void bind_interface_field(struct binding *b, const char *network,
+	const struct yaml_node *k)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const struct field *f = field_find(b->noun,
+		arena_printf(&scratch, NETWORKS_ROW ".%s", k->text));
+	struct err e = ERR_INIT;
+
+	if (k->bad || !strncmp(k->text, "x-", 2))
+		return;
+	if (!f) {
+		refuse_field(b, NETWORKS_ROW ".", k);
+		return;
+	}
+	b->head->at[f - b->noun->fields] = bind_place(b->src, k->child);
+	if (b->is_layer) {
+		diag_hint(b->l->a, BIND_ERROR(b->l, b->src, k, "%s: not possible in %s", f->path,
+			bind_where(&scratch, b)), "each VM needs its own");
+		return;
+	}
+	note_key(b, f, network, k->child);
+	if (is_text(b, f, k->child) &&
+		field_append(b->l->a, f, network, k->child->text, b->head, &e) < 0)
+		complain_err(b, k->child, f, false, &e);
+}
+
+static void bind_interface(struct binding *b, const struct field *f, const struct yaml_node *k)
+{
+	const struct yaml_node *n = k->child;
+	struct err e = ERR_INIT;
+
+	if (k->bad || n->bad)
+		return;
+	if (field_append(b->l->a, f, NULL, k->text, b->head, &e) < 0) {
+		complain_err(b, k, f, false, &e);
+		return;
+	}
+	add_ref(b, f, k, list_of(b, f)->v[list_of(b, f)->n - 1]);
+	if (n->type == YAML_MAP)
+		for (const struct yaml_node *i = n->child; i; i = i->next)
+			bind_interface_field(b, k->text, i);
+	else if (!yaml_is_null(n))
+		BIND_ERROR(b->l, b->src, n, NETWORKS_ROW ": a map of fields expected, not %s",
+			yaml_what(n));
+}
+
+/* Whether the field is network, and what it says of networks is taken. One value says all of it: who says
+ * "none" takes no networks from a profile. */
+static bool bind_networks(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	const struct field *row = field_find(b->noun, NETWORKS_ROW);
+	struct err e = ERR_INIT;
+
+	if (!row || strcmp(f->path, NETWORK_ROW) != 0)
+		return false;
+	b->head->at[row - b->noun->fields] = bind_place(b->src, n);
+	if (n->type != YAML_MAP)
+		return false;
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next)
+		if (strncmp(k->text, "x-", 2) != 0)
+			bind_interface(b, row, k);
+	if (field_count(row, b->head, &e) < 0)
+		complain_err(b, n, row, false, &e);
+	return true;
+}
+
 static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	const char *why = b->is_layer ? why_not_shared(f) : NULL;
@@ -280,7 +355,7 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
 	if (b->l->traces.n && !field_is_map(f))
 		trace(b, f, NULL, n);
-	if (n->bad || refuse_map(b, f, n))
+	if (n->bad || bind_networks(b, f, n) || refuse_map(b, f, n))
 		return;
 	if (why) {
 		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: not possible in %s", f->path,

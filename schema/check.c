@@ -457,6 +457,12 @@ static void check_kernel(struct load *l, const struct kernel_spec *s)
 	check_args(l, s);
 }
 
+bool check_inherited(const struct spec_head *h, const char *path)
+{
+	return h->more && h->more->layers && h->more->layers[field_find(h->noun, path) -
+		h->noun->fields];
+}
+
 static bool is_user_part(const char *p, size_t n)
 {
 	static const char more[] =
@@ -465,18 +471,11 @@ static bool is_user_part(const char *p, size_t n)
 	return n && *p != '-' && *p != '.' && strspn(p, more) >= n;
 }
 
-/* What a profile says was judged there. */
-static bool is_inherited(const struct spec_head *h, const char *path)
-{
-	return h->more && h->more->layers && h->more->layers[field_find(h->noun, path) -
-		h->noun->fields];
-}
-
 static void check_user(struct load *l, const struct vm_spec *s)
 {
 	size_t n;
 
-	if (!s->user || is_inherited(&s->head, "user"))
+	if (!s->user || check_inherited(&s->head, "user"))
 		return;
 	n = strcspn(s->user, ":");
 	if (is_user_part(s->user, n) &&
@@ -491,7 +490,7 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 	const struct strv *lists[] = {&s->command, &s->env, &s->secrets};
 	size_t bytes = 0;
 
-	if (s->command.n && !*s->command.v[0] && !is_inherited(&s->head, "command"))
+	if (s->command.n && !*s->command.v[0] && !check_inherited(&s->head, "command"))
 		load_error(l, field_pos(&s->head, "command"),
 			"command: the name of the program is empty");
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -508,7 +507,7 @@ static void check_until(struct load *l, const struct vm_spec *s, const char *pat
 	struct err err = ERR_INIT;
 	int64_t ms;
 
-	if (until && moment_parse(until, &ms, &err) < 0 && !is_inherited(&s->head, path))
+	if (until && moment_parse(until, &ms, &err) < 0 && !check_inherited(&s->head, path))
 		say(l, &s->head, path, &err);
 }
 
@@ -521,10 +520,11 @@ static void check_drift(struct load *l, const struct vm_spec *s)
 
 static void check_vm(struct load *l, const struct vm_spec *s)
 {
+	probes_check(l, s);
 	check_drift(l, s);
 	check_user(l, s);
 	check_workload(l, s);
-	if (s->workdir && *s->workdir != '/' && !is_inherited(&s->head, "workdir"))
+	if (s->workdir && *s->workdir != '/' && !check_inherited(&s->head, "workdir"))
 		load_error(l, field_pos(&s->head, "workdir"),
 			"workdir: %s is not an absolute path in the guest",
 			utf8_quote(l->a, s->workdir, SHOWN));
@@ -589,6 +589,7 @@ void check_spec(struct load *l)
 	check_about(l);
 	check_disks(l);
 	check_refs(l);
+	check_networks(l);
 	check_cids(l);
 	check_cycles(l);
 }

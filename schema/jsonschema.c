@@ -194,6 +194,9 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 		return unit_schema(a, "duration", times, f);
 	case FIELD_STRV:
 		return list_schema(f, "text");
+	case FIELD_ADDRESSES:
+	case FIELD_SUBNETS:
+		return list_schema(f, "line");
 	case FIELD_NAMES:
 		return list_schema(f, "name");
 	case FIELD_ENV:
@@ -233,6 +236,27 @@ static json_t *field_schema(struct arena *a, const struct field *f)
 			describe_change(f)));
 	if (f->dflt)
 		json_object_set_new(j, "default", default_json(f));
+	return j;
+}
+
+/* "network": a word, or a map from names of networks to the fields of the interface there. A profile says
+ * no address: each VM needs its own. */
+static json_t *network_schema(struct arena *a, const struct field *word)
+{
+	const struct field *row = field_find(&noun_vm, "network.*");
+	json_t *fields = json_object(), *j = field_schema(a, word), *map;
+
+	for (size_t i = 0; i < noun_vm.n_fields; i++)
+		if (!strncmp(noun_vm.fields[i].path, "network.*.", 10))
+			json_object_set_new(fields, noun_vm.fields[i].path + 10,
+				json_pack("{s:o, s:s}", "$ref", json_string("#/$defs/line"), "description",
+					noun_vm.fields[i].help));
+	map = json_pack("{s:s, s:o, s:{s:{}}, s:I, s:{s:[s, s], s:b, s:{s:{}}, s:o}}", "type", "object",
+		"propertyNames", json_pack("{s:[o, o]}", "anyOf", ref("name"), pattern_schema("^x-")),
+		"patternProperties", "^x-", "maxProperties", (json_int_t)row->max,
+		"additionalProperties", "type", "object", "null", "additionalProperties", 0,
+		"patternProperties", "^x-", "properties", fields);
+	json_array_append_new(json_object_get(j, "anyOf"), map);
 	return j;
 }
 
@@ -311,6 +335,10 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 		key = arena_dupn(a, f->path + skip, n);
 		if (json_object_get(properties, key))
 			continue;
+		if (noun == &noun_vm && !strcmp(f->path, "network")) {
+			json_object_set_new(properties, key, network_schema(a, f));
+			continue;
+		}
 		json_object_set_new(properties, key, f->path[skip + n]
 			? group_schema(a, noun, arena_dupn(a, f->path, skip + n))
 			: field_schema(a, f));

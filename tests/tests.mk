@@ -69,7 +69,7 @@ $(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Programs that TAP scripts work with; built like the unit tests, in both flavours.
 HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz) \
-	$(B)/tests/helper/intruder
+	$(B)/tests/helper/intruder $(addprefix $(B)/tests/firewall/,fwctl relay)
 
 unit: $(UNIT)
 helpers: $(HELPERS)
@@ -165,6 +165,13 @@ docs: $(B)/docs-print
 $(B)/tests/helper/intruder: $(B)/tests/helper/intruder.o $(B)/libdrivers.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+# Networks and rules by the helper from a shell; VMs that are namespaces.
+$(B)/tests/firewall/fwctl: $(B)/tests/firewall/fwctl.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/firewall/relay: $(B)/tests/firewall/relay.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 $(B)/tests/bench/helper-rtt: $(B)/tests/bench/helper_rtt.o $(B)/libdrivers.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)

@@ -63,6 +63,10 @@
  *	> {"id":4,"op":"exec","argv":[..],"env":["A=b"],"cwd":"/x","user":"..","stdin":true}
  *	                                          env is added to the workload's; cwd and user
  *	                                          default to the workload's
+ *	                                          builtin probe: argv "@probe","tcp","80" or
+ *	                                          "@probe","http","80","/path" runs no file of the
+ *	                                          image; code 0: a server of the guest answers well, 1:
+ *	                                          it does not, why is on stderr
  *	< {"id":4,"ev":"started","pid":77}
  *	> {"op":"stdin","to":4,"data":"base64"}   > {"op":"stdin","to":4,"eof":true}
  *	> {"op":"signal","to":4,"signal":"INT"}   TERM KILL INT HUP QUIT USR1 USR2
@@ -92,5 +96,6 @@
 #define GUEST_PORT_AGENT "reconcile.agent."
 #define GUEST_PORT_REPORT "reconcile.report"
 #define GUEST_PORT_OUTPUT "reconcile.output"
+#define GUEST_BUILTIN_PROBE "@probe"
 #define GUEST_BOOT_MAGIC "RCBOOT1\n"
 #define GUEST_BOOT_MAX (1024 * 1024)

@@ -154,10 +154,17 @@ static void add_network(struct argv *l, const struct qemu_config *c)
 {
 	if (c->cid)
 		add(l, "-device", arena_printf(l->a, "vhost-vsock-device,guest-cid=%u", c->cid));
-	if (!c->mac)
-		return;
-	add(l, "-netdev", "user,id=net0,ipv6=off");
-	add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=net0,mac=%s", c->mac));
+	if (c->mac) {
+		add(l, "-netdev", "user,id=net0,ipv6=off");
+		add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=net0,mac=%s", c->mac));
+	}
+	/* Taps are there already and their bridge is set: no script has to run. */
+	for (size_t i = 0; i < c->n_nics; i++) {
+		add(l, "-netdev", arena_printf(l->a, "tap,id=nic%zu,ifname=%s,script=no,downscript=no", i,
+			c->nics[i].tap));
+		add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=nic%zu,mac=%s", i,
+			c->nics[i].mac));
+	}
 }
 
 int qemu_argv(struct arena *a, const struct qemu_config *c, struct strv *out, struct err *e)

@@ -85,7 +85,10 @@ int store_release(struct store *s, const char *pool, const char *owner, struct e
 int store_lease_rename(struct store *s, const char *pool, const char *from, const char *to,
 	struct err *e);
 
-/* Give back identities of VMs that have no row, and of tombstones that are gone: a pass that died between taking an identity and
+/* The same for all that a VM has in networks: its owners there are "vm/NAME@NETWORK". */
+int store_lease_rename_nics(struct store *s, const char *from, const char *to, struct err *e);
+
+/* Give back identities of VMs and networks that have no row, of networks that a VM has left, and of tombstones that are gone: a pass that died between taking an identity and
  * writing the row left them. Only at the end of a pass, under the lock. */
 int store_drop_unused_leases(struct store *s, struct err *e);
 
