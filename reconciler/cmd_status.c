@@ -1,4 +1,5 @@
 /* cmd_status.c - what is recorded and what is really there, as vmstate.h says it. */
+#include "reconciler/again.h"
 #include "reconciler/document.h"
 #include "reconciler/past.h"
 #include "reconciler/print.h"
@@ -11,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCH_MS 1000
 
 static const char *field_or_dash(const struct record *r, const char *key)
 {
@@ -315,14 +318,12 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 	return 0;
 }
 
-static int run(struct cli *c, struct err *e)
+static int show(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
 		.source = c->source, .looks = true};
 	int rc;
 
-	if (c->at)
-		return past_status(c, e);
 	rc = select_vms(c, &p, e);
 	if (rc == 0 && c->output == OUTPUT_JSON)
 		set_document(c, &p);
@@ -330,6 +331,16 @@ static int run(struct cli *c, struct err *e)
 		print_all(c, &p);
 	pass_close(&p);
 	return rc;
+}
+
+static int run(struct cli *c, struct err *e)
+{
+	if (c->watch && (c->at || c->output == OUTPUT_JSON))
+		return err_set(e, ERR_USAGE, "status: --watch has no end; it goes neither with --at nor with "
+			"-o json, see: reconcile events -f -o jsonl");
+	if (c->at)
+		return past_status(c, e);
+	return c->watch ? again_run(c, show, WATCH_MS, e) : show(c, e);
 }
 
 const struct cmd cmd_status = {
@@ -343,6 +354,7 @@ const struct cmd cmd_status = {
 		"  reconcile status\n"
 		"  reconcile status --source web -o wide\n"
 		"  reconcile status -o json web\n"
+		"  reconcile status --watch web                 again whenever it is different\n"
 		"  reconcile status --at '2026-11-21 03:00'     as it was then, out of history",
 	.wide = true,
 	.run = run,

@@ -229,6 +229,13 @@ static const char *nic_text(struct arena *a, const struct vm_spec *vm, const str
 	return text;
 }
 
+static const char *kernel_text(struct arena *a, const struct kernel_spec *k, const struct kvs *facts)
+{
+	if (k->file)
+		return print_path(a, k->file);
+	return arena_printf(a, "%s  %s", k->oci, shorten(a, kvs_get(facts, "image")));
+}
+
 static const char *summary_of(struct arena *a, const struct pass *p, uint32_t view)
 {
 	const struct object *o = p->plan.deltas[view].view->object;
@@ -244,7 +251,7 @@ static const char *summary_of(struct arena *a, const struct pass *p, uint32_t vi
 		return arena_printf(a, "%s%s%s", ref ? print_path(a, ref) : "", ref ? "  " : "",
 			shorten(a, kvs_get(facts, "id")));
 	case KIND_KERNEL:
-		return print_path(a, ((const struct kernel_spec *)(const void *)o->spec)->file);
+		return kernel_text(a, (const struct kernel_spec *)(const void *)o->spec, facts);
 	case KIND_DISK:
 		return arena_printf(a, "%s, %s of the image", size_print(a, kvs_u64(facts, "size", 0)),
 			kvs_get(facts, "backend") ? kvs_get(facts, "backend") : "copy");

@@ -202,6 +202,41 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 		complain_err(b, n, f, false, &e);
 }
 
+/* "depends_on: {db: ready}": how far each has to be. All wait until it is ready, which is what a list
+ * says too; "started" is a word of the language that no driver does yet. */
+static void bind_conditions(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	if ((int64_t)n->n > f->max) {
+		BIND_ERROR(b->l, b->src, n, "%s: %u elements; at most %lld are allowed", f->path,
+			n->n, (long long)f->max);
+		return;
+	}
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next) {
+		const struct yaml_node *v = k->child;
+		struct yaml_node name = *k;
+
+		if (k->bad || v->bad)
+			continue;
+		name.type = YAML_SCALAR;
+		name.plain = false;
+		if (yaml_is_null(v) || (v->type == YAML_SCALAR && !strcmp(v->text, "ready")))
+			bind_element(b, f, NULL, &name);
+		else if (v->type == YAML_SCALAR && !strcmp(v->text, "started"))
+			BIND_ERROR(b->l, b->src, v, "%s: \"started\" is not supported yet", f->path);
+		else if (v->type == YAML_SCALAR)
+			BIND_ERROR(b->l, b->src, v, "%s: %s is none of started, ready", f->path,
+				utf8_quote(b->l->a, v->text, SHOWN));
+		else
+			BIND_ERROR(b->l, b->src, v, "%s: started or ready expected, not %s", f->path,
+				yaml_what(v));
+	}
+}
+
+static bool takes_conditions(const struct field *f)
+{
+	return f->type == FIELD_NAMES && f->ref == KIND_VM;
+}
+
 /* A value of env that stands elsewhere: env gets its marker, the text is kept apart. */
 static void bind_secret(struct binding *b, const struct field *f, const struct yaml_node *key)
 {
@@ -406,6 +441,8 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	}
 	if (field_is_map(f))
 		bind_map(b, f, n);
+	else if (takes_conditions(f) && n->type == YAML_MAP)
+		bind_conditions(b, f, n);
 	else if (field_is_list(f))
 		bind_list(b, f, n);
 	else

@@ -12,7 +12,6 @@
 
 static const char *const keep_delete[] = {"keep", "delete", NULL};
 static const char *const directions[] = {"to_guest", "from_guest", NULL};
-static const char *const conditions[] = {"started", "ready", NULL};
 static const char *const strategies[] = {"in_place", "rolling", "blue_green", NULL};
 static const char *const file_systems[] = {"ext4", NULL};
 
@@ -22,9 +21,6 @@ static const struct field image_rows[] = {
 };
 
 static const struct field kernel_rows[] = {
-	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
-		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -108,9 +104,6 @@ static const struct field vm_rows[] = {
 	{.path = "file_sync[].on_change.exec[]", .type = FIELD_STRING, .feeds = KIND_VM,
 		.change = CHANGE_LIVE, .min = 0, .max = 4095, .example = "nginx",
 		.absent = "nothing is run", .help = "program to run in the guest after a change, no shell"},
-	{.path = "depends_on.*", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.choices = conditions, .example = "ready", .absent = "ready",
-		.help = "how far the other VM has to be"},
 	{.path = "limits.cpu", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
 		.max = 3200, .example = "150", .absent = ABSENT_NO_LIMIT,
 		.help = "processor time of the whole VM, in percent of one processor"},

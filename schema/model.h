@@ -81,7 +81,8 @@ enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
 
 struct kernel_spec {
 	struct spec_head head;
-	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	const char *file;    /* absolute path of a bzImage or ELF kernel, or NULL if it is in an image */
+	const char *oci;     /* registry reference of that image, or NULL */
 	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
 	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */
