@@ -295,9 +295,13 @@ static void gather_guests(struct planner *p, struct guests *of)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		const struct view *v = &p->views->v[i];
-		const struct kvs *facts = p->leased[i] ? p->leased[i] : v->record ? &v->record->facts : NULL;
+		const struct kvs *facts = p->leased[i];
 
-		if (view_kind(v) != KIND_NIC || !v->object || !facts)
+		if (!v->object || v->object->kind != KIND_NIC)
+			continue;
+		if (!facts && v->record)
+			facts = &v->record->facts;
+		if (!facts)
 			continue;
 		for (size_t k = 0; k < vm_of(v)->networks.n; k++) {
 			const char *network = vm_of(v)->networks.v[k];
