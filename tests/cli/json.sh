@@ -24,7 +24,7 @@ takes=$("$reconcile" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | 
 	"$reconcile" help "$name" | grep -q -e '-o, --output' && echo "$name"
 done)
 tap_is "commands that take -o json" "$(tr '\n' ' ' <<<"$takes")" \
-	"validate plan apply status drift events why delete undelete ports stats explain image recover gc doctor system version "
+	"validate plan apply status drift graph events why delete undelete ports stats explain image recover gc doctor system version "
 for name in $takes; do
 	case $name in image | system) continue ;; esac # have verbs, and tests of their own
 	# shellcheck disable=SC2086 # words on purpose
