@@ -75,7 +75,7 @@ static int in_namespace(void *arg)
 {
 	struct err err = ERR_INIT;
 	struct rtnl nl = {0};
-	char name[IFNAMSIZ];
+	char name[32];
 
 	if (!enter_namespace())
 		return 77;
