@@ -33,11 +33,15 @@ static void take(struct planner *p, const char *pool, const char *owner, uint64_
 	if (had)
 		lease_drop(&p->leases, pool, had);
 	lease_add(&p->leases, &l);
-	vec_each(t, &p->plan->take)
-		if (!strcmp(t->pool, pool) && !strcmp(t->owner, owner)) {
-			t->value = value;
-			return;
-		}
+	/* One that it had may have been taken just now, by this plan. */
+	for (size_t i = 0; had && i < p->plan->take.n; i++) {
+		struct lease *t = &p->plan->take.v[i];
+
+		if (strcmp(t->pool, pool) != 0 || strcmp(t->owner, owner) != 0)
+			continue;
+		t->value = value;
+		return;
+	}
 	*vec_push(p->a, &p->plan->take) = l;
 }
 
@@ -297,7 +301,7 @@ static void gather_guests(struct planner *p, struct guests *of)
 		const struct view *v = &p->views->v[i];
 		const struct kvs *facts = p->leased[i] ? p->leased[i] : v->record ? &v->record->facts : NULL;
 
-		if (view_kind(v) != KIND_NIC || !v->object || !facts)
+		if (!v->object || v->object->kind != KIND_NIC || !facts)
 			continue;
 		for (size_t k = 0; k < vm_of(v)->networks.n; k++) {
 			const char *network = vm_of(v)->networks.v[k];
