@@ -28,6 +28,8 @@ extern const struct driver driver_firewall;
 
 #define SEEN_NOTE "firewall" /* rules were made in this boot: looking needs a helper */
 
+#define WAS_OFF "off"        /* an interface did not route when this boot's first network came */
+
 /* Started before the cage; it lives as long as this process. */
 static struct helper looker = {.fd = -1, .child_fd = -1};
 
@@ -239,11 +241,32 @@ static int open_ways(struct host *h, struct helper *helper, const struct kvs *ar
 	if (load_ways(h, &w, e) < 0)
 		return -1;
 	for (struct rtnl_link *link; (link = closed_way(&w, args));) {
-		if (bootcache_put(h->run_fd, note_of(h, link->name), h->boot_id, "off", e) < 0 ||
+		if (bootcache_put(h->run_fd, note_of(h, link->name), h->boot_id, WAS_OFF, e) < 0 ||
 			set_way(helper, link, true, e) < 0)
 			return err_wrap(e, "%s", link->name);
 		link->forwarding = true;
 	}
+	return 0;
+}
+
+static bool is_noted(struct host *h, const char *ifname)
+{
+	const char *note = bootcache_get(h->arena, h->run_fd, note_of(h, ifname), h->boot_id);
+
+	return note && !strcmp(note, WAS_OFF);
+}
+
+/* What is closed is no affair of ours any more: who opens it from now on does so for himself. */
+static int forget_closed(struct host *h, struct err *e)
+{
+	struct links l;
+
+	if (links_load(h, &l, e) < 0)
+		return -1;
+	vec_each(link, &l.all)
+		if (!(*link)->forwarding && is_noted(h, (*link)->name) &&
+			bootcache_put(h->run_fd, note_of(h, (*link)->name), h->boot_id, "closed", e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -255,13 +278,12 @@ static int close_ways(struct host *h, struct helper *helper, struct err *e)
 	if (links_load(h, &l, e) < 0)
 		return -1;
 	vec_each(link, &l.all) {
-		if (!(*link)->forwarding ||
-			!bootcache_get(h->arena, h->run_fd, note_of(h, (*link)->name), h->boot_id))
+		if (!(*link)->forwarding || !is_noted(h, (*link)->name))
 			continue;
 		if (set_way(helper, *link, false, e) < 0)
 			return err_wrap(e, "%s", (*link)->name);
 	}
-	return 0;
+	return forget_closed(h, e);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------- */
