@@ -31,7 +31,7 @@ struct make {
 	int kernel;           /* opened */
 	uint64_t kernel_size;
 	struct initrd initrd;
-	char id[ID_MAX];
+	char id[ID_MAX], base[ID_MAX];
 };
 
 static void make_fini(struct make *m)
@@ -115,11 +115,18 @@ static int hash_file(EVP_MD_CTX *c, int fd, uint64_t size, const char *what, str
 	return 0;
 }
 
-static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+struct part {
+	const char *p;
+	size_t n;
+};
+
+/* Over the kernel and two parts of the initrd. */
+static int compute_id(struct make *m, int kernel, struct part one, struct part two, char id[ID_MAX],
+	struct err *e)
 {
 	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	const uint64_t sizes[2] = {m->kernel_size, m->initrd.n};
+	const uint64_t sizes[2] = {m->kernel_size, one.n + two.n};
 
 	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
@@ -127,12 +134,27 @@ static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e
 	EVP_DigestUpdate(c, sizes, sizeof(sizes));
 	if (hash_file(c, kernel, m->kernel_size, m->file, &m->arena, e) < 0)
 		return -1;
-	EVP_DigestUpdate(c, m->initrd.data, m->initrd.n);
+	EVP_DigestUpdate(c, one.p, one.n);
+	EVP_DigestUpdate(c, two.p, two.n);
 	if (EVP_DigestFinal_ex(c, digest, NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot finish SHA-256");
 	for (int i = 0; i < ID_BYTES; i++)
 		snprintf(id + 2 * i, 3, "%02x", digest[i]);
 	return 0;
+}
+
+static int whole_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+{
+	return compute_id(m, kernel, (struct part){m->initrd.data, m->initrd.n}, (struct part){"", 0}, id, e);
+}
+
+/* Without the guest program, and without the padding, whose length depends on it. */
+static int base_id(struct make *m, struct err *e)
+{
+	const struct initrd *i = &m->initrd;
+
+	return compute_id(m, m->kernel, (struct part){i->data, i->guest_at},
+		(struct part){i->data + i->guest_end, i->end - i->guest_end}, m->base, e);
 }
 
 /* ---- write ------------------------------------------------------------------------------ */
@@ -163,7 +185,7 @@ static int fill_folder(struct make *m, int dir, struct err *e)
 	if (fd_write_all(initrd, m->initrd.data, m->initrd.n) < 0 || fsync(initrd) < 0)
 		return err_sys(e, errno, "cannot write the initrd");
 	/* What counts is what was copied, not what was read before. */
-	if (compute_id(m, kernel, id, e) < 0)
+	if (whole_id(m, kernel, id, e) < 0)
 		return -1;
 	if (strcmp(id, m->id) != 0)
 		return err_set(e, ERR_CONFLICT, "kernel %s: was changed while it was copied", m->file);
@@ -234,6 +256,7 @@ static json_t *answer(struct make *m)
 	vec_each(path, &m->initrd.used)
 		json_array_append_new(used, json_string(*path));
 	json_object_set_new(r, "id", json_string(m->id));
+	json_object_set_new(r, "base", json_string(m->base));
 	json_object_set_new(r, "file",
 		json_string(arena_printf(&m->arena, "kernels/%s/kernel", m->id)));
 	json_object_set_new(r, "initrd",
@@ -251,7 +274,7 @@ int kernel_make_run(const json_t *request, json_t **result, struct err *e)
 	if (read_request(request, &m, e) < 0 || open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0)
 		return -1;
 	if (initrd_build(&m.arena, m.guest, m.modules, &m.initrd, e) < 0 ||
-		compute_id(&m, m.kernel, m.id, e) < 0)
+		whole_id(&m, m.kernel, m.id, e) < 0 || base_id(&m, e) < 0)
 		return -1;
 	if (m.expect && strcmp(m.expect, m.id) != 0) {
 		err_set(e, ERR_CONFLICT, "kernel %s: it or its modules changed since the plan was made",

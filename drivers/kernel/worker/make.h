@@ -3,10 +3,11 @@
  *	request  {"file": "/boot/vmlinuz", "modules": "/lib/modules/6.1.0" or null,
  *	          "guest": ".../reconcile-guest", "state_dir": "/...", "only_id": bool,
  *	          "id": expected id or absent}
- *	result   {"id": "32 hex digits", "file": "kernels/ID/kernel", "initrd": "kernels/ID/initrd",
+ *	result   {"id": "32 hex digits", "base": the same, "file": "kernels/ID/kernel", "initrd": "kernels/ID/initrd",
  *	          "kernel_size": N, "initrd_size": N, "modules": ["kernel/fs/...", ...]}
  *
- * id is a hash over the format's version, the kernel and the initrd. With only_id nothing is
+ * id is a hash over the format's version, the kernel and the initrd; base is one without the guest program,
+ * which an update of ours brings. With only_id nothing is
  * written. Otherwise STATE_DIR/kernels/ID is made whole: in the folder .ID.tmp, fsync, rename; one
  * that is there with the right sizes stays. An id other than the expected one fails with
  * ERR_CONFLICT: the files were changed since the plan was made.
