@@ -58,15 +58,20 @@ static int64_t now_us(void)
 static void tell(const struct server *s, const struct helper_owner *o, const struct helper_call *c,
 	const struct err *e, int64_t us)
 {
-	char op[2 * HELPER_OP_LEN + 1];
+	char op[2 * HELPER_OP_LEN + 1], line[512];
+	int n;
 
 	if (s->quiet)
 		return;
 	for (size_t i = 0; i < HELPER_OP_LEN; i++)
 		snprintf(op + 2 * i, 3, "%02x", c->op[i]);
-	dprintf(STDERR_FILENO, "helper verb=%s uid=%u instance=%s op=%s seq=%u result=%s us=%lld\n",
+	n = snprintf(line, sizeof(line),
+		"helper verb=%s uid=%u instance=%s op=%s seq=%u result=%s us=%lld\n",
 		helper_verb(c->verb)->name, o->uid, o->instance, op, c->seq,
 		e->kind == ERR_NONE ? "ok" : err_kind_name(e->kind), (long long)us);
+	/* Not dprintf(3): it asks a terminal for its settings, and the filter kills who does. */
+	if (n > 0 && (size_t)n < sizeof(line))
+		(void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
 static int run(struct server *s, const struct helper_owner *o, const struct helper_call *c,
@@ -78,6 +83,8 @@ static int run(struct server *s, const struct helper_owner *o, const struct help
 
 	if (!op.limits)
 		return err_set(e, ERR_DENIED, "uid %u may not ask", o->uid);
+	if (s->only_reads && !helper_verb(c->verb)->reads)
+		return err_set(e, ERR_DENIED, "this helper only looks");
 	rc = op_table[c->verb](&op, r, a, e);
 	/* An outcome that a verb passes on by mistake is no success. */
 	if (rc > 0)

@@ -162,7 +162,11 @@ static const char *spec_around(const struct noun *noun, const struct field *f)
 		text_put(&t, "images: {my-image: {oci: a}}\n");
 	if (noun != &noun_kernel)
 		text_put(&t, "kernels: {my-kernel: {file: /k}}\n");
+	if (noun != &noun_network)
+		text_put(&t, "networks: {my-network: {subnet: 10.77.0.0/24}}\n");
 	text_put(&t, block);
+	if (noun == &noun_network && strcmp(f->path, "subnet") != 0)
+		text_put(&t, "    subnet: 10.77.0.0/24\n");
 	if (noun == &noun_image && !is_source(f))
 		text_put(&t, "    oci: a\n");
 	if (noun == &noun_kernel && strcmp(f->path, "file") != 0)
@@ -171,7 +175,9 @@ static const char *spec_around(const struct noun *noun, const struct field *f)
 		text_put(&t, "    image: my-image\n");
 	if (noun == &noun_vm && strcmp(f->path, "kernel") != 0)
 		text_put(&t, "    kernel: my-kernel\n");
-	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" : "vms: {}\n");
+	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" :
+		f->type == FIELD_FORWARDS ? "vms: {web: {image: my-image, kernel: my-kernel, network: "
+			"{my-network: {}}}}\n" : "vms: {}\n");
 	return text_end(&t);
 }
 
