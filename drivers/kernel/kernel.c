@@ -120,11 +120,11 @@ static int take_size(struct host *h, const json_t *r, const char *key, struct kv
 /* The worker has read the user's files: what it says is checked before paths are made of it. */
 static int take_result(struct host *h, const json_t *r, struct kvs *facts, struct err *e)
 {
-	const char *id = json_str(r, "id", ""), *list = "";
+	const char *id = json_str(r, "id", ""), *base = json_str(r, "base", ""), *list = "";
 	size_t i;
 	json_t *m;
 
-	if (!is_id(id))
+	if (!is_id(id) || !is_id(base))
 		return err_set(e, ERR_FAILED, "the worker gave no sensible answer about a kernel");
 	json_array_foreach(json_object_get(r, "modules"), i, m) {
 		const char *path = json_string_value(m);
@@ -134,6 +134,7 @@ static int take_result(struct host *h, const json_t *r, struct kvs *facts, struc
 		list = arena_printf(h->arena, "%s%s%s", list, *list ? " " : "", path);
 	}
 	kvs_set(h->arena, facts, "id", id);
+	kvs_set(h->arena, facts, "base", base);
 	kvs_setf(h->arena, facts, "file", "kernels/%s/kernel", id);
 	kvs_setf(h->arena, facts, "initrd", "kernels/%s/initrd", id);
 	kvs_set(h->arena, facts, "modules", list);
@@ -143,7 +144,7 @@ static int take_result(struct host *h, const json_t *r, struct kvs *facts, struc
 
 /* Facts that are about the content; the rest of a record is the engine's. */
 static const char *const content_facts[] = {"id", "file", "initrd", "stamp", "kernel_size",
-	"initrd_size", "modules", "args", "use", "image"};
+	"initrd_size", "modules", "args", "base", "use", "image"};
 #define N_CONTENT (sizeof(content_facts) / sizeof(content_facts[0]))
 
 static void copy_content(struct arena *a, const struct kvs *from, struct kvs *to)
@@ -153,11 +154,12 @@ static void copy_content(struct arena *a, const struct kvs *from, struct kvs *to
 }
 
 /* Arguments are no part of the content, so the folder stays the same; but a VM that was started with
- * others has to be restarted. */
+ * others has to be restarted. The guest program is part of it and no reason to restart one: an update of
+ * ours brings another, and a VM takes it when it is started next. */
 static void add_args(struct host *h, const struct kernel_spec *k, struct kvs *facts)
 {
 	kvs_set(h->arena, facts, "args", k->args ? k->args : "");
-	kvs_setf(h->arena, facts, "use", "%s %s", kvs_get(facts, "id"), k->args ? k->args : "");
+	kvs_setf(h->arena, facts, "use", "%s %s", kvs_get(facts, "base"), k->args ? k->args : "");
 }
 
 /* A digest becomes part of nothing but a hash, but it is what a record says. */
@@ -210,7 +212,8 @@ static int resolve(struct host *h, const struct object *object, const struct rec
 	int64_t begin_ms = clock_real_ms();
 	struct stamp s;
 
-	if (old && !strcmp(old, make_stamp(h, k, used && k->file ? used : "").text)) {
+	/* A record of before there was a base has none. */
+	if (old && kvs_get(&record->facts, "base") && !strcmp(old, make_stamp(h, k, used && k->file ? used : "").text)) {
 		copy_content(h->arena, &record->facts, facts);
 		add_args(h, k, facts);
 		return 0;

@@ -37,7 +37,7 @@ struct make {
 	bool unpack;          /* the ELF file in it is what is wanted */
 	struct bzimage packed;
 	struct initrd initrd;
-	char id[ID_MAX];
+	char id[ID_MAX], base[ID_MAX];
 };
 
 static void make_fini(struct make *m)
@@ -130,7 +130,7 @@ static int hash_file(EVP_MD_CTX *c, int fd, uint64_t size, const char *what, str
 }
 
 /* Of a kernel in an image: the image says what is in it, and we what comes to it. */
-static int image_id(EVP_MD_CTX *c, struct make *m, struct err *e)
+static int image_id(EVP_MD_CTX *c, struct make *m, bool base, struct err *e)
 {
 	const char *added = m->own_initrd ? m->own_initrd : m->guest;
 	char *data;
@@ -140,15 +140,21 @@ static int image_id(EVP_MD_CTX *c, struct make *m, struct err *e)
 	EVP_DigestUpdate(c, m->image, strlen(m->image) + 1);
 	EVP_DigestUpdate(c, m->elf ? "elf" : "any", 3);
 	EVP_DigestUpdate(c, m->own_initrd ? "own" : "our", 3);
+	if (base && !m->own_initrd)
+		return 0;
 	if (file_read(&m->arena, AT_FDCWD, added, INITRD_MAX, &data, &n, e) < 0)
 		return err_wrap(e, "initrd");
 	EVP_DigestUpdate(c, data, n);
 	return 0;
 }
 
-static int content_id(EVP_MD_CTX *c, struct make *m, int kernel, struct err *e)
+static int content_id(EVP_MD_CTX *c, struct make *m, int kernel, bool base, struct err *e)
 {
-	const uint64_t sizes[2] = {m->kernel_size, m->initrd.n};
+	const struct initrd *i = &m->initrd;
+	/* The padding goes too: its length depends on the guest program. The user's own initrd has none. */
+	const bool cut = base && i->guest_end;
+	const size_t one = cut ? i->guest_at : i->n, two = cut ? i->end - i->guest_end : 0;
+	const uint64_t sizes[2] = {m->kernel_size, one + two};
 
 	/* What is made depends on nothing but what it is made from. */
 	if (m->unpack)
@@ -158,18 +164,20 @@ static int content_id(EVP_MD_CTX *c, struct make *m, int kernel, struct err *e)
 	EVP_DigestUpdate(c, sizes, sizeof(sizes));
 	if (hash_file(c, kernel, m->kernel_size, m->file, &m->arena, e) < 0)
 		return -1;
-	EVP_DigestUpdate(c, m->initrd.data, m->initrd.n);
+	EVP_DigestUpdate(c, i->data, one);
+	EVP_DigestUpdate(c, i->data + i->guest_end, two);
 	return 0;
 }
 
-static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+/* base: without our guest program. */
+static int compute_id(struct make *m, int kernel, bool base, char id[ID_MAX], struct err *e)
 {
 	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 
 	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
-	if (m->image ? image_id(c, m, e) < 0 : content_id(c, m, kernel, e) < 0)
+	if (m->image ? image_id(c, m, base, e) < 0 : content_id(c, m, kernel, base, e) < 0)
 		return -1;
 	if (EVP_DigestFinal_ex(c, digest, NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot finish SHA-256");
@@ -200,7 +208,7 @@ static int check_copy(struct make *m, int copy, struct err *e)
 {
 	char id[ID_MAX];
 
-	if (compute_id(m, copy, id, e) < 0)
+	if (compute_id(m, copy, false, id, e) < 0)
 		return -1;
 	if (strcmp(id, m->id) != 0)
 		return err_set(e, ERR_CONFLICT, "kernel %s: was changed while it was copied", m->file);
@@ -304,6 +312,7 @@ static json_t *answer(struct make *m)
 	vec_each(path, &m->initrd.used)
 		json_array_append_new(used, json_string(*path));
 	json_object_set_new(r, "id", json_string(m->id));
+	json_object_set_new(r, "base", json_string(m->base));
 	json_object_set_new(r, "file",
 		json_string(arena_printf(&m->arena, "kernels/%s/kernel", m->id)));
 	json_object_set_new(r, "initrd",
@@ -351,13 +360,13 @@ int kernel_make_run(const json_t *request, json_t **result, struct err *e)
 	if (read_request(request, &m, e) < 0)
 		return -1;
 	if (m.image && m.only_id) {
-		if (compute_id(&m, -1, m.id, e) < 0)
+		if (compute_id(&m, -1, false, m.id, e) < 0 || compute_id(&m, -1, true, m.base, e) < 0)
 			return -1;
 		*result = answer(&m);
 		return 0;
 	}
 	if (open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0 || get_initrd(&m, e) < 0 ||
-		compute_id(&m, m.kernel, m.id, e) < 0 || check_expected(&m, e) < 0)
+		compute_id(&m, m.kernel, false, m.id, e) < 0 || compute_id(&m, m.kernel, true, m.base, e) < 0 || check_expected(&m, e) < 0)
 		return -1;
 	if (!m.only_id && write_files(&m, e) < 0)
 		return -1;

@@ -6,7 +6,8 @@
  *	          "image": digest of the image that file and modules were taken out of,
  *	          "guest": ".../reconcile-guest", "state_dir": "/...", "only_id": bool,
  *	          "id": expected id or absent}
- *	result   {"id": "32 hex digits", "file": "kernels/ID/kernel", "initrd": "kernels/ID/initrd",
+ *	result   {"id": "32 hex digits", "base": the same without our guest program,
+ *	          "file": "kernels/ID/kernel", "initrd": "kernels/ID/initrd",
  *	          "kernel_size": N, "initrd_size": N, "modules": ["kernel/fs/...", ...]}
  *
  * id is a hash over the format's version, the user's kernel file and the initrd; with "image" over its digest
