@@ -288,7 +288,8 @@ static int put_back(struct store *s, struct arena *a, const struct tombstone *t,
 	*vec_push(a, &events) = event_of(a, pass, KIND_DISK, t, "undeleted", "making",
 		"its data is back");
 	*vec_push(a, &events) = event_of(a, pass, KIND_VM, t, "undeleted", "making",
-		"its identity is back");
+		kvs_get(&t->vm.facts, "cid") || !vm->name ? "its identity is back"
+			: "back without its vsock cid: another VM has that by now");
 	return store_event_add(s, &events, e);
 }
 
@@ -354,6 +355,21 @@ static int none_kept(const struct pass *p, const char *name, struct err *e)
 					  : "nothing is kept of any VM");
 }
 
+/* Whoever asked for its context id by number has it now: two rows must not both name it. */
+static const struct tombstone *with_own_cid(struct pass *p, const struct tombstone *kept)
+{
+	const char *owner = tomb_owner(p->a, kept->id);
+	struct tombstone *t = arena_new(p->a, struct tombstone);
+
+	vec_each(l, &p->leases)
+		if (!strcmp(l->owner, owner))
+			return kept;
+	*t = *kept;
+	kvs_copy(p->a, &t->vm.facts, &kept->vm.facts);
+	kvs_set(p->a, &t->vm.facts, "cid", NULL);
+	return t;
+}
+
 int tomb_undelete(struct pass *p, const char *name, const struct tombstone **out, struct err *e)
 {
 	const struct tombstone *t = find(&p->tombs.all, name, TOMB_KEPT);
@@ -366,6 +382,7 @@ int tomb_undelete(struct pass *p, const char *name, const struct tombstone **out
 		err_set(e, ERR_CONFLICT, "there is another vm/%s (from %s)", name, r->source);
 		return err_hint(e, "its name has to be free: delete or rename that one first");
 	}
+	t = with_own_cid(p, t);
 	if (store_begin(p->store, e) < 0)
 		return -1;
 	if (put_back(p->store, p->a, t, p->id, e) < 0) {
