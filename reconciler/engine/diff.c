@@ -353,6 +353,12 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 			v->observed.reason ? v->observed.reason : "is not as it should be";
 	}
 	settle(a, v, rec, seen, out);
+	if (v->note && out->verdict == VERDICT_CREATE) {
+		struct reason *r = add_reason(a, out, CHANGE_NONE);
+
+		r->text = v->note;
+		r->pos = v->object->spec->pos;
+	}
 	if (out->left)
 		block_change(a, v, out);
 }

@@ -74,8 +74,9 @@ static const char *identity(const struct kvs *facts)
 	return kvs_get(facts, "use") ? kvs_get(facts, "use") : kvs_get(facts, "id");
 }
 
-/* Whether the disk can go on as it is: made from the same content, and not larger than asked for. */
-static bool can_go_on(const struct pass *p, const struct view *disk, const struct tombstone *t)
+/* Why the disk cannot go on as it is: it has to be made from the same content, and be not larger than asked
+ * for. NULL: it can. */
+static const char *what_differs(const struct pass *p, const struct view *disk, const struct tombstone *t)
 {
 	const struct vm_spec *vm = (const struct vm_spec *)(const void *)disk->object->spec;
 	const struct view *image = views_find(&p->views, KIND_IMAGE, vm->image);
@@ -83,8 +84,8 @@ static bool can_go_on(const struct pass *p, const struct view *disk, const struc
 	const char *to = image ? identity(&image->resolved) : NULL;
 
 	if (!from || (to && strcmp(from, to) != 0))
-		return false;
-	return kvs_u64(&t->disk.facts, "size", 0) <= vm->disk_size;
+		return "of another image";
+	return kvs_u64(&t->disk.facts, "size", 0) <= vm->disk_size ? NULL : "larger";
 }
 
 static struct record *row_back(struct arena *a, const struct tombstone *t, const struct record *of)
@@ -150,6 +151,7 @@ void tomb_bring_back(struct pass *p)
 	vec_each(v, &p->views) {
 		const struct tombstone *t;
 		const struct view *vm;
+		const char *differs;
 
 		if (!v->object || v->object->kind != KIND_DISK || v->drift == DRIFT_HOLD)
 			continue;
@@ -157,8 +159,12 @@ void tomb_bring_back(struct pass *p)
 		vm = views_find(&p->views, KIND_VM, v->object->name);
 		if (!t && !v->record && !(vm && vm->record)) {
 			t = find(&p->tombs.all, v->object->name, TOMB_KEPT);
-			if (t && !can_go_on(p, v, t))
+			differs = t ? what_differs(p, v, t) : NULL;
+			if (differs) { /* the plan says so before anybody agrees to it */
+				v->note = arena_printf(p->a, "made anew: its old data stays in %s, which is %s",
+					tomb_file(p->a, t->id), differs);
 				t = NULL;
+			}
 		}
 		if (t && p->source && !strcmp(t->source, p->source))
 			bring_back(p, v, vm ? &p->views.v[vm - p->views.v] : NULL, t);
