@@ -21,7 +21,7 @@ volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
 	&cmd_drift, &cmd_graph, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
-	&cmd_console, &cmd_ports, &cmd_wait, &cmd_stats, &cmd_top,
+	&cmd_console, &cmd_ssh, &cmd_ports, &cmd_wait, &cmd_stats, &cmd_top,
 	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
@@ -67,13 +67,13 @@ const struct opt options[] = {
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
 	{"env", 'e', OPT_LIST, AT(env), "NAME[=VALUE]", " exec ",
 		"environment of the command, without a value that of ours; may be given again", NULL},
-	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ",
-		"run as this user (default: the workload's)", NULL},
+	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ssh ",
+		"exec: run as this user (default: the workload's); ssh: log in as it (default: root)", NULL},
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
 		"run in this folder (default: the workload's)", NULL},
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
-	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports wait ",
-		"exec, ports: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports ssh wait ",
+		"exec, ports, ssh: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
 	{"for", 0, OPT_CHOICE, AT(wait_for), "WHAT", " wait ", "ready (default), exit or gone", waits},
 	{"interval", 0, OPT_DURATION, AT(interval_ms), "TIME", " stats top ",
 		"measure over this long (default: stats 500ms, top 2s)", NULL},
@@ -294,7 +294,7 @@ static int take_word(struct cli *c, const char *word, struct err *e)
  * an option. */
 static bool ends_options(const struct cli *c)
 {
-	return c->cmd == &cmd_exec && c->args.n == 1;
+	return (c->cmd == &cmd_exec || c->cmd == &cmd_ssh) && c->args.n == 1;
 }
 
 static int take_option(struct cli *c, int got, const char *word, struct err *e)

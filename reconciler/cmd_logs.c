@@ -122,11 +122,13 @@ static off_t tail_offset(int fd, off_t size, uint64_t lines)
 
 		if (got <= 0)
 			return 0;
-		for (ssize_t i = got - 1; i >= 0; after = buf[i--]) {
+		for (ssize_t i = got - 1; i >= 0; i--) {
 			off_t here = at - (off_t)want + i;
+			bool is_mark = after == '\036';
 
+			after = buf[i];
 			/* A newline at the very end closes the last line, it does not begin one. */
-			if (buf[i] == '\n' && here != size - 1 && after != '\036' && !--lines)
+			if (after == '\n' && here != size - 1 && !is_mark && !--lines)
 				return here + 1;
 		}
 		at -= (off_t)want;

@@ -142,7 +142,7 @@ lab: all
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
 		tests/run $(LABS)
 
-bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt $(B)/tests/bench/net-make
+bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt $(B)/tests/bench/net-make $(B)/tests/firewall/fwctl
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab

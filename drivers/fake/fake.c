@@ -363,13 +363,15 @@ static int fake_resolve(struct host *h, const struct object *o, const struct rec
 {
 	const struct image_spec *image = (const struct image_spec *)(const void *)o->spec;
 	const struct kernel_spec *kernel = (const struct kernel_spec *)(const void *)o->spec;
+	const struct net_spec *net = (const struct net_spec *)(const void *)o->spec;
 
 	(void)r;
 	(void)e;
 	if (o->kind == KIND_IMAGE)
 		kvs_setf(h->arena, facts, "id", "sha256:%s%s", image->oci, world->content);
 	else if (o->kind == KIND_NETWORK)
-		kvs_setf(h->arena, facts, "use", "%s", ((const struct net_spec *)(const void *)o->spec)->subnet);
+		kvs_setf(h->arena, facts, "use", "%s%s%s", net->subnet, net->gateway ? " via " : "",
+			net->gateway ? net->gateway : "");
 	else
 		kvs_setf(h->arena, facts, "id", "kernel:%s", kernel->file);
 	return 0;

@@ -70,7 +70,9 @@
  *	                                          builtin probe: argv "@probe","tcp","80" or
  *	                                          "@probe","http","80","/path" runs no file of the
  *	                                          image; code 0: a server of the guest answers well, 1:
- *	                                          it does not, why is on stderr
+ *	                                          it does not, why is on stderr.
+ *	                                          builtin dial: argv "@dial","22" joins stdin and stdout
+ *	                                          with a connection to that port of the guest
  *	< {"id":4,"ev":"started","pid":77}
  *	> {"op":"stdin","to":4,"data":"base64"}   > {"op":"stdin","to":4,"eof":true}
  *	> {"op":"signal","to":4,"signal":"INT"}   TERM KILL INT HUP QUIT USR1 USR2
@@ -103,5 +105,6 @@
 #define GUEST_MARK_FORMAT "\036@%011lld\n"
 #define GUEST_MARK_BYTES 14
 #define GUEST_BUILTIN_PROBE "@probe"
+#define GUEST_BUILTIN_DIAL "@dial"
 #define GUEST_BOOT_MAGIC "RCBOOT1\n"
 #define GUEST_BOOT_MAX (1024 * 1024)

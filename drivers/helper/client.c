@@ -2,6 +2,7 @@
 #include "drivers/helper/client.h"
 
 #include "drivers/sys/proc.h"
+#include "drivers/sys/rtnl.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
@@ -259,8 +260,16 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
 	union helper_answer *a, struct err *e)
 {
-	h->seq++;
-	return helper_again(h, verb, r, fd, a, e);
+	unsigned tries = 0;
+	int rc;
+
+	/* Links came and went while the helper looked: it has done nothing, and looks again. */
+	do {
+		err_clear(e);
+		h->seq++;
+		rc = helper_again(h, verb, r, fd, a, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e)

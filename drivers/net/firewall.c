@@ -194,11 +194,18 @@ static int keep_default(int ifindex, uint32_t address, unsigned prefix, void *ar
 static int load_ways(struct host *h, struct ways *w, struct err *e)
 {
 	_cleanup_rtnl_ struct rtnl nl = {0};
+	unsigned tries = 0;
+	int rc;
 
 	*w = (struct ways){0};
 	if (links_load(h, &w->links, e) < 0 || rtnl_open(&nl, e) < 0)
 		return -1;
-	return rtnl_routes(&nl, keep_default, w, e);
+	do {
+		err_clear(e);
+		w->defaults.n = 0;
+		rc = rtnl_routes(&nl, keep_default, w, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 /* The first way outside by which nothing that comes in is routed. */

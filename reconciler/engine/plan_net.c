@@ -33,11 +33,15 @@ static void take(struct planner *p, const char *pool, const char *owner, uint64_
 	if (had)
 		lease_drop(&p->leases, pool, had);
 	lease_add(&p->leases, &l);
-	vec_each(t, &p->plan->take)
-		if (!strcmp(t->pool, pool) && !strcmp(t->owner, owner)) {
-			t->value = value;
-			return;
-		}
+	/* One that it had may have been taken just now, by this plan. */
+	for (size_t i = 0; had && i < p->plan->take.n; i++) {
+		struct lease *t = &p->plan->take.v[i];
+
+		if (strcmp(t->pool, pool) != 0 || strcmp(t->owner, owner) != 0)
+			continue;
+		t->value = value;
+		return;
+	}
 	*vec_push(p->a, &p->plan->take) = l;
 }
 
@@ -71,6 +75,25 @@ static void block(struct planner *p, uint32_t i, const char *text, struct pos po
 			p->plan->deltas[i].name), pos);
 }
 
+static bool is_in(const struct vm_spec *vm, const char *network)
+{
+	for (size_t i = 0; i < vm->networks.n; i++)
+		if (!strcmp(vm->networks.v[i], network))
+			return true;
+	return false;
+}
+
+/* And no interface in a network that cannot be had. */
+static void block_network(struct planner *p, uint32_t i, const char *text, struct pos pos)
+{
+	const char *name = p->plan->deltas[i].name;
+
+	block(p, i, text, pos);
+	for (uint32_t k = 0; k < p->views->n; k++)
+		if (is_planned(p, k, KIND_NIC) && is_in(vm_of(&p->views->v[k]), name))
+			block(p, k, arena_printf(p->a, "network/%s is in conflict", name), pos);
+}
+
 static struct kvs *leases_of(struct planner *p, uint32_t i)
 {
 	if (!p->leased[i])
@@ -86,10 +109,16 @@ static void reserve_network(struct planner *p, uint32_t i)
 	const struct net_spec *s = net_of(v);
 	const char *owner = arena_printf(p->a, "network/%s", s->head.name);
 	const uint32_t gateway = net_gateway(s);
+	const char *holder = lease_owner(&p->leases, PLAN_IPV4_POOL, gateway);
 	uint64_t bridge = lease_of(&p->leases, PLAN_BRIDGE_POOL, owner);
 
+	/* A VM in it that leased what becomes the gateway's gets another one: it restarts anyway. One that
+	 * asks for it by number was refused with the spec. */
+	if (holder && !strncmp(holder, "vm/", 3) && strchr(holder, '@') &&
+		!strcmp(strchr(holder, '@') + 1, s->head.name))
+		lease_drop(&p->leases, PLAN_IPV4_POOL, gateway);
 	if (!is_free_for(p, PLAN_IPV4_POOL, owner, gateway)) {
-		block(p, i, arena_printf(p->a, "its gateway %s is in use by %s",
+		block_network(p, i, arena_printf(p->a, "its gateway %s is in use by %s",
 			netaddr_print(p->a, gateway), lease_owner(&p->leases, PLAN_IPV4_POOL, gateway)),
 			field_pos(&s->head, "gateway"));
 		return;
@@ -295,9 +324,13 @@ static void gather_guests(struct planner *p, struct guests *of)
 {
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		const struct view *v = &p->views->v[i];
-		const struct kvs *facts = p->leased[i] ? p->leased[i] : v->record ? &v->record->facts : NULL;
+		const struct kvs *facts = p->leased[i];
 
-		if (view_kind(v) != KIND_NIC || !v->object || !facts)
+		if (!v->object || v->object->kind != KIND_NIC)
+			continue;
+		if (!facts && v->record)
+			facts = &v->record->facts;
+		if (!facts)
 			continue;
 		for (size_t k = 0; k < vm_of(v)->networks.n; k++) {
 			const char *network = vm_of(v)->networks.v[k];

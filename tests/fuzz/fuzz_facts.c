@@ -62,7 +62,6 @@ int rtnl_set_alias(struct rtnl *nl, int i, const char *alias, struct err *e) { (
 int rtnl_set_mtu(struct rtnl *nl, int i, uint32_t mtu, struct err *e) { (void)nl; (void)i; (void)mtu; (void)e; return -1; }
 int rtnl_no_ipv6(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return -1; }
 int rtnl_set_up(struct rtnl *nl, int i, bool up, struct err *e) { (void)nl; (void)i; (void)up; (void)e; return -1; }
-int rtnl_no_ipv6(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return -1; }
 int rtnl_set_master(struct rtnl *nl, int i, int m, struct err *e) { (void)nl; (void)i; (void)m; (void)e; return -1; }
 int rtnl_delete(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return -1; }
 int rtnl_address_add(struct rtnl *nl, int i, uint32_t a, unsigned p, struct err *e) { (void)nl; (void)i; (void)a; (void)p; (void)e; return -1; }

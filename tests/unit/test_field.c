@@ -532,7 +532,7 @@ static const char *sample(const struct field *f)
 	case FIELD_PATH:
 		return "/a";
 	case FIELD_STRV:
-		return "[a]";
+		return !strcmp(f->path, "mirrors") ? "[a.example]" : "[a]";
 	case FIELD_ENV:
 		return "{A: b}";
 	case FIELD_LABELS:
@@ -564,10 +564,10 @@ struct outcome {
 };
 
 /* The object under test is in a file of its own, the rest in another one. */
-/* An image has exactly one of these. */
+/* An image has exactly one of these, and so has a kernel. */
 static bool is_source(const struct field *f)
 {
-	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
+	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar", "file"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (!strcmp(f->path, paths[i]))
@@ -585,8 +585,8 @@ static struct outcome load_with(const struct noun *noun, const struct field *f, 
 
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *r = &noun->fields[i];
-		bool needed = r->required || (noun == &noun_image && !strcmp(r->path, "oci") &&
-						     !is_source(f));
+		const char *source = noun == &noun_image ? "oci" : noun == &noun_kernel ? "file" : "";
+		bool needed = r->required || (!strcmp(r->path, source) && !is_source(f));
 
 		if (needed && r != f)
 			fields = arena_printf(&scratch, "%s%s", fields,
