@@ -111,6 +111,7 @@ struct view {
 	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 	const char *keep;         /* disk that is not wanted: its file becomes this one; set by the pass */
 	int64_t keep_until_ms;    /* ... and is kept until then */
+	const char *note;         /* of a disk that is made: what else to know of it; set by the pass */
 };
 
 /* What name works with. Everything in it is decided before. */

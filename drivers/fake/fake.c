@@ -388,10 +388,10 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	struct observed *o = &v->observed;
 
 	o->running = t && t->running;
-	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid")))
+	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid"))) {
 		kvs_setf(h->arena, &o->facts, "pid", "%u", 1000 + t->starts);
-	if (o->running && !v->record)
 		kvs_setf(h->arena, &o->facts, "cid", "%llu", (unsigned long long)t->cid);
+	}
 	if (!vm) {
 		o->seen = t ? SEEN_SAME : SEEN_ABSENT;
 		return;

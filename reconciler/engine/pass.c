@@ -31,6 +31,9 @@ static void believe_process(struct pass *p, struct record *r, const struct kvs *
 	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
 		if (kvs_get(facts, newer[i]))
 			kvs_set(p->a, &r->facts, newer[i], kvs_get(facts, newer[i]));
+	/* A row that lost it has no other witness, and the id must not be given to another VM. */
+	if (!kvs_get(&r->facts, "cid") && kvs_get(facts, "pid"))
+		kvs_set(p->a, &r->facts, "cid", kvs_get(facts, "cid"));
 }
 
 static void load_handles(struct pass *p, struct record *r)

@@ -169,6 +169,8 @@ int plan_order(struct planner *p, struct err *e)
 	uint32_t *order = arena_array(p->a, n + 1, sizeof(*order));
 	uint32_t cycle;
 
+	if (!n)
+		return 0;
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		order_within(p, i);
 		if (p->plan->deltas[i].kind == KIND_DISK)
