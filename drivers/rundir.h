@@ -11,6 +11,8 @@
 #define RUN_AGENT "agent%d.sock"
 #define RUN_AGENT_LOCK "agent%d.lock"
 #define RUN_CONSOLE "console.log"
+#define RUN_CONSOLE_SOCKET "console.sock"
+#define RUN_CONSOLE_LOCK "console.lock"
 #define RUN_OUTPUT "output.log"
 #define RUN_REPORT "report.jsonl"
 #define RUN_PID "vmm.pid"

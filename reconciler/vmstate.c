@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #define READY_TIMEOUT_MS 1000
+#define PROBE_MS 3000 /* a program has to be started in the guest */
 #define EVENTS_MAX 10000
 
 const char *vmstate_fact(const struct view *v, const char *key)
@@ -64,7 +65,7 @@ static const char *ask(struct arena *a, const struct view *v, const volatile sig
 		return ready && !strcmp(ready, "yes") ? "yes" : "no";
 	if (!p)
 		return ask_agent(run, cancel);
-	r = probe_ask(a, run, p, READY_TIMEOUT_MS, cancel, &text, &err);
+	r = probe_ask(a, run, p, PROBE_MS, cancel, &text, &err);
 	if (r > 0)
 		*why = text;
 	return r == 0 ? "yes" : "no";

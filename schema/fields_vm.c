@@ -141,7 +141,7 @@ static const struct field fields[] = {
 		.offset = offsetof(struct vm_spec, depends_on), .min = 0, .max = 1024,
 		.example = "[db]",
 		.ref = KIND_VM, .absent = "it waits for no other VM",
-		.help = "VMs that have to be ready before this one starts"},
+		.help = "VMs that have to be ready before this one starts; {db: ready} means the same as [db]"},
 	{.path = "ready_timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.offset = offsetof(struct vm_spec, ready_timeout_ms), .min = SECOND,
 		.example = "2m",

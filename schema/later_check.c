@@ -199,7 +199,6 @@ static const struct {
 	const char *path, *what; /* what is NULL: ports of vsock */
 } key_rules[] = {
 	{"volumes." ANY, "volume"},
-	{"depends_on." ANY, "vm"},
 	{"vsock.ports." ANY, NULL},
 };
 

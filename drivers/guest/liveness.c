@@ -13,6 +13,7 @@
 #include "drivers/guest/probe.h"
 #include "drivers/rundir.h"
 #include "schema/base/clock.h"
+#include "schema/base/log.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -47,10 +48,9 @@ static int64_t age_ms(const struct view *v)
 {
 	const long ticks = sysconf(_SC_CLK_TCK);
 	const char *start = fact(v, "start");
-	struct kvs one = {0};
 	struct kv kv = {"start", start ? start : ""};
+	const struct kvs one = {&kv, 1, 1};
 
-	one = (struct kvs){&kv, 1, 1};
 	return start && ticks > 0
 		? clock_mono_ms() - (int64_t)(kvs_u64(&one, "start", 0) * 1000 / (uint64_t)ticks) : 0;
 }
@@ -104,6 +104,13 @@ static int ask(struct host *h, struct patient *p, struct err *e)
 	return r < 0 ? -1 : 0;
 }
 
+/* It stays as it is, and no plan would show why: only a log does. */
+static void leave(struct patient *p, const char *reason)
+{
+	p->view->observed.reason = reason;
+	log_warn("does not do its work", "vm=%s why=\"%s\"", p->view->object->name, reason);
+}
+
 static void judge(struct host *h, struct patient *p)
 {
 	const int64_t age = age_ms(p->view), pause = pause_ms(unwell(p->view));
@@ -112,13 +119,13 @@ static void judge(struct host *h, struct patient *p)
 	char span[CLOCK_TEXT_MAX];
 
 	if (p->vm->restart == RESTART_NEVER) {
-		o->reason = arena_printf(h->arena, "%s; restart: never leaves it so", text);
+		leave(p, arena_printf(h->arena, "%s; restart: never leaves it so", text));
 		return;
 	}
 	if (age < pause) {
 		clock_span(pause - age, span);
-		o->reason = arena_printf(h->arena, "%s; a restart did not help, the next one is due in %s",
-			text, span);
+		leave(p, arena_printf(h->arena, "%s; a restart did not help, the next one is due in %s",
+			text, span));
 		return;
 	}
 	o->seen = SEEN_DRIFTED;

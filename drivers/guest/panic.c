@@ -45,3 +45,8 @@ void panic_watch_stop(struct panic_watch *w)
 	}
 	fd_close(&w->end_fd);
 }
+
+const volatile sig_atomic_t *panic_watch_cancel(const struct panic_watch *w)
+{
+	return w->started ? &w->cancel : w->outer;
+}

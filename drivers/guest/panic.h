@@ -14,7 +14,7 @@
 struct panic_watch {
 	int run_fd, end_fd;                  /* borrowed; ours */
 	const volatile sig_atomic_t *outer;  /* may be NULL */
-	volatile sig_atomic_t cancel;        /* what the wait is to look at: outer, or a panic */
+	volatile sig_atomic_t cancel;        /* outer, or a panic */
 	bool panicked;                       /* after panic_watch_stop */
 	bool started;
 	pthread_t thread;
@@ -24,3 +24,7 @@ struct panic_watch {
  * noticed when the wait is over. */
 void panic_watch_start(struct panic_watch *w, int run_fd, const volatile sig_atomic_t *cancel);
 void panic_watch_stop(struct panic_watch *w);
+
+/* What the wait is to look at: it becomes non-zero when the user cancels, and when the kernel panics. May
+ * be NULL. */
+const volatile sig_atomic_t *panic_watch_cancel(const struct panic_watch *w);

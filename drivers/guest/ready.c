@@ -55,7 +55,7 @@ static int open_and_ping(struct wait *w, struct err *e)
 	_cleanup_agent_ struct agent *agent = NULL;
 	int64_t timeout = w->deadline - clock_mono_ms();
 
-	if (agent_open(w->run, timeout > 0 ? timeout : 0, &w->panic.cancel, &agent, e) < 0)
+	if (agent_open(w->run, timeout > 0 ? timeout : 0, panic_watch_cancel(&w->panic), &agent, e) < 0)
 		return -1;
 	w->answered = true;
 	if (w->nonce && strcmp(agent_boot_nonce(agent), w->nonce) != 0)
@@ -153,10 +153,11 @@ static int ended_early(struct wait *w, struct err *e)
 static int pause_between(struct wait *w, int64_t interval_ms, struct err *e)
 {
 	const struct timespec nap = {.tv_nsec = SLICE_MS * 1000000L};
+	const volatile sig_atomic_t *cancel = panic_watch_cancel(&w->panic);
 	const int64_t until = clock_mono_ms() + interval_ms;
 
 	while (clock_mono_ms() < until) {
-		if (w->panic.cancel)
+		if (cancel && *cancel)
 			return err_set(e, ERR_CANCELLED, "cancelled");
 		if (ended_early(w, e) < 0)
 			return -1;
@@ -180,7 +181,7 @@ static int wait_probe(struct wait *w, struct err *e)
 
 		/* The last question gets time for an answer, or its reason would say nothing. */
 		left = left < ANSWER_MIN_MS ? ANSWER_MIN_MS : left < PROBE_TIMEOUT_MS ? left : PROBE_TIMEOUT_MS;
-		r = probe_ask(&tmp, w->run, p, left, &w->panic.cancel, &why, e);
+		r = probe_ask(&tmp, w->run, p, left, panic_watch_cancel(&w->panic), &why, e);
 		if (r <= 0)
 			return r;
 		if (ended_early(w, e) < 0)

@@ -109,7 +109,9 @@ static void add_control(struct argv *l)
 {
 	add(l, "-chardev", "socket,id=qmp,path=" RUN_QMP ",server=on,wait=off");
 	add(l, "-mon", "chardev=qmp,mode=control");
-	add(l, "-chardev", "file,id=console,path=" RUN_CONSOLE ",append=on");
+	/* Logged whether somebody is connected or not. */
+	add(l, "-chardev", "socket,id=console,path=" RUN_CONSOLE_SOCKET ",server=on,wait=off,"
+		"logfile=" RUN_CONSOLE ",logappend=on");
 	add(l, "-serial", "chardev:console");
 	add(l, "-device", "i8042");
 	add(l, "-device", "pvpanic");

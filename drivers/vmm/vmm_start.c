@@ -201,7 +201,7 @@ static int adopt(const struct start *s, struct proc_id *id, struct err *e)
 
 static int clean(int run_fd, struct err *e)
 {
-	static const char *const stale[] = {RUN_QMP, RUN_REPORT, RUN_PID, RUN_NOTE};
+	static const char *const stale[] = {RUN_QMP, RUN_CONSOLE_SOCKET, RUN_REPORT, RUN_PID, RUN_NOTE};
 	char name[32];
 
 	for (size_t i = 0; i < sizeof(stale) / sizeof(stale[0]); i++)

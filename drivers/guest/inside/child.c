@@ -9,7 +9,6 @@
 #include "drivers/guest/inside/passwd.h"
 #include "drivers/guest/inside/probe.h"
 #include "drivers/guest/inside/sysfile.h"
-#include "drivers/guest/proto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -228,7 +227,7 @@ static void run_child(const struct child *c, int report, struct why *w)
 	/* The folder first: root may enter it where the user may not, as other runtimes do. */
 	if (enter_cwd(c, w) < 0 || become(c, &id, w) < 0 || set_stdio(c, w) < 0)
 		return;
-	if (!strcmp(c->argv[0], GUEST_BUILTIN_PROBE))
+	if (probe_is_builtin(c->argv[0]))
 		run_builtin(c, report);
 	child_env(c, id.home, room, env, max);
 	exec_path(c, env);

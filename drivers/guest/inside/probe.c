@@ -6,12 +6,15 @@
 #include "drivers/guest/inside/probe.h"
 
 #include "drivers/guest/inside/sysfile.h"
+#include "drivers/guest/proto.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 512
+#define RELAY_BYTES 32768
 
 static int complain(const char *what, const char *why)
 {
@@ -145,7 +149,7 @@ static int probe_http(uint16_t port, const char *path)
 	return status >= 200 && status <= 399 ? 0 : complain(what, line);
 }
 
-int probe_run(const char *const *argv)
+static int run_probe(const char *const *argv)
 {
 	unsigned long port = argv[1] && argv[2] ? strtoul(argv[2], NULL, 10) : 0;
 
@@ -155,4 +159,89 @@ int probe_run(const char *const *argv)
 		return probe_http((uint16_t)port, argv[3]);
 	complain("probe", "tcp PORT or http PORT PATH expected");
 	return 2;
+}
+
+/* ---- a way to it ---------------------------------------------------------------------------- */
+
+struct way {
+	int from, to;
+	char buf[RELAY_BYTES];
+	size_t at, n;
+	bool open;
+};
+
+/* Move what can be moved. At the end of one side the other hears of it. */
+static void move(struct way *w)
+{
+	ssize_t got;
+
+	if (!w->n) {
+		got = read(w->from, w->buf, sizeof(w->buf));
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
+			return;
+		w->open = got > 0;
+		w->at = 0;
+		w->n = got > 0 ? (size_t)got : 0;
+	}
+	got = w->n ? write(w->to, w->buf + w->at, w->n) : 0;
+	if (got < 0 && errno != EINTR && errno != EAGAIN)
+		w->open = false;
+	if (got > 0) {
+		w->at += (size_t)got;
+		w->n -= (size_t)got;
+	}
+	if (!w->open)
+		shutdown(w->to, SHUT_WR);
+}
+
+static int relay(int fd)
+{
+	static struct way ways[2]; /* to the server, and back */
+
+	ways[0] = (struct way){.from = STDIN_FILENO, .to = fd, .open = true};
+	ways[1] = (struct way){.from = fd, .to = STDOUT_FILENO, .open = true};
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (ways[1].open) {
+		struct pollfd fds[2] = {{.fd = -1}, {.fd = -1}};
+
+		for (int i = 0; i < 2; i++)
+			if (ways[i].open)
+				fds[i] = (struct pollfd){.fd = ways[i].n ? ways[i].to : ways[i].from,
+					.events = ways[i].n ? POLLOUT : POLLIN};
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return 1;
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents)
+				move(&ways[i]);
+	}
+	return 0;
+}
+
+static int run_dial(const char *const *argv)
+{
+	unsigned long port = argv[1] && !argv[2] ? strtoul(argv[1], NULL, 10) : 0;
+	_cleanup_fd_ int fd = -1;
+	char what[32];
+
+	if (!port || port > 65535) {
+		complain("dial", "PORT expected");
+		return 2;
+	}
+	fd = dial((uint16_t)port);
+	if (fd >= 0)
+		return relay(fd);
+	snprintf(what, sizeof(what), "port %lu", port);
+	return complain(what, strerror(errno));
+}
+
+bool probe_is_builtin(const char *program)
+{
+	return !strcmp(program, GUEST_BUILTIN_PROBE) || !strcmp(program, GUEST_BUILTIN_DIAL);
+}
+
+int probe_run(const char *const *argv)
+{
+	if (!strcmp(argv[0], GUEST_BUILTIN_DIAL))
+		return run_dial(argv);
+	return run_probe(argv);
 }
