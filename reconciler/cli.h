@@ -76,7 +76,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_ports, cmd_drift, cmd_graph, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_logs, cmd_ports, cmd_drift, cmd_graph, cmd_watch, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
 	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
 	cmd_completion, cmd_version, cmd_help, cmd_wait, cmd_console, cmd_stats, cmd_top, cmd_ssh;
 

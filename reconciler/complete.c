@@ -19,7 +19,7 @@ enum words { WORDS_NONE, WORDS_FILES, WORDS_FIELDS, WORDS_SHELLS, WORDS_COMMANDS
 static const struct {
 	const char *command;
 	enum words words;
-} words_of[] = {{"validate", WORDS_FILES}, {"plan", WORDS_FILES}, {"apply", WORDS_FILES},
+} words_of[] = {{"validate", WORDS_FILES}, {"plan", WORDS_FILES}, {"apply", WORDS_FILES}, {"watch", WORDS_FILES},
 	{"delete", WORDS_FILES}, {"fmt", WORDS_FILES}, {"explain", WORDS_FIELDS},
 	{"completion", WORDS_SHELLS}, {"help", WORDS_COMMANDS}, {"status", WORDS_VMS},
 	{"exec", WORDS_VMS}, {"logs", WORDS_VMS}, {"console", WORDS_VMS}, {"ports", WORDS_VMS},

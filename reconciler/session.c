@@ -51,19 +51,28 @@ void session_diags(struct cli *c, const struct diags *diags)
 		print_diags(diags);
 }
 
-int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
-	struct err *e)
+int session_read(struct cli *c, const char *const *files, size_t n,
+	int (*read)(void *arg, struct arena *a, const char *path, size_t max, char **text, size_t *len, struct err *e),
+	void *arg, struct spec **spec, struct err *e)
 {
 	struct spec_input in = session_input(c);
 	struct diags diags = {0};
 	int rc;
 
-	if (c->cmd == &cmd_plan || c->cmd == &cmd_apply || c->cmd == &cmd_drift)
+	if (c->cmd == &cmd_plan || c->cmd == &cmd_apply || c->cmd == &cmd_drift || c->cmd == &cmd_watch)
 		in.run = run_secret;
 	in.owners = true;
+	in.read = read;
+	in.arg = arg;
 	rc = spec_read(&c->arena, &in, files, n, spec, &diags, e);
 	session_diags(c, &diags);
 	return rc;
+}
+
+int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
+	struct err *e)
+{
+	return session_read(c, files, n, NULL, NULL, spec, e);
 }
 
 int session_look(struct cli *c, struct pass *p, struct err *e)
@@ -172,7 +181,7 @@ static int check_max_delete(const struct cli *c, const struct pass *p, struct er
 	most = all / 2 > DELETE_FREELY ? all / 2 : DELETE_FREELY;
 	if (parse_limit(c->max_delete ? c->max_delete : p->guard.max_delete, all, &most, e) < 0)
 		return -1;
-	if (deleted <= most || c->cmd != &cmd_apply)
+	if (deleted <= most || (c->cmd != &cmd_apply && c->cmd != &cmd_watch))
 		return 0;
 	return too_many(c, p, (struct tally){all, deleted, most}, e);
 }
@@ -252,6 +261,11 @@ static int purge(struct pass *p, struct err *e)
 		fprintf(stderr, "reconcile: %zu disk%s of deleted VMs removed: the time to undelete is "
 			"over\n", gone, gone == 1 ? "" : "s");
 	return 0;
+}
+
+int session_note(struct pass *p, struct err *e)
+{
+	return pass_note(p, e) < 0 ? -1 : purge(p, e);
 }
 
 int session_act(struct cli *c, struct pass *p, struct err *e)

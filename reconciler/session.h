@@ -10,6 +10,12 @@
 int session_spec(struct cli *c, const char *const *files, size_t n, struct spec **spec,
 	struct err *e);
 
+/* The same with a function of the caller's that reads what the spec names, as struct spec_input has it; NULL:
+ * the usual one. */
+int session_read(struct cli *c, const char *const *files, size_t n,
+	int (*read)(void *arg, struct arena *a, const char *path, size_t max, char **text, size_t *len, struct err *e),
+	void *arg, struct spec **spec, struct err *e);
+
 /* Show what was found in a spec: on stderr, or in the document of -o json. */
 void session_diags(struct cli *c, const struct diags *diags);
 
@@ -29,6 +35,9 @@ bool session_ask(struct err *e);
 /* Ask on the terminal whether to go on when the plan needs a word that was not given on the
  * command line. 0: go on. -1: ERR_GUARD with what to add. */
 int session_confirm(const struct cli *c, const struct pass *p, struct err *e);
+
+/* What is done when there is nothing to do: note what was seen, remove what is kept for too long. */
+int session_note(struct pass *p, struct err *e);
 
 /* Act, print what came of it, give the exit code. -1 with e when state could not be written. */
 int session_act(struct cli *c, struct pass *p, struct err *e);

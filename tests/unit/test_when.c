@@ -1,7 +1,7 @@
-/* test_when - when watch mode begins a pass: bursts, storms, what comes during a pass, looks. */
+/* test_when.c - when watch mode begins a pass: bursts, storms, what comes during a pass, looks. */
 #include "reconciler/watch/when.h"
 
-#include "tests/unit/common.h"
+#include "tests/lib/unit.h"
 
 #define LOOK_MS 60000
 
