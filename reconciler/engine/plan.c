@@ -49,6 +49,8 @@ uint32_t planner_find(const struct planner *p, enum kind kind, const char *name)
 	const struct key key = {kind, name};
 	const struct view *v = NULL;
 
+	if (!name)
+		return NO_STEP;
 	for (uint32_t i = p->last[kind]; !v && i < p->views->n && i <= p->last[kind] + 1; i++)
 		if (compare_key(&key, &p->views->v[i]) == 0)
 			v = &p->views->v[i];
