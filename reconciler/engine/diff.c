@@ -353,7 +353,7 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 			v->observed.reason ? v->observed.reason : "is not as it should be";
 	}
 	settle(a, v, rec, seen, out);
-	if (v->note && out->verdict == VERDICT_CREATE) {
+	if (v->note && v->object && out->verdict == VERDICT_CREATE) {
 		struct reason *r = add_reason(a, out, CHANGE_NONE);
 
 		r->text = v->note;

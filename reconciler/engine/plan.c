@@ -37,20 +37,28 @@ const struct view *views_find(const struct views *views, enum kind kind, const c
 {
 	const struct key key = {kind, name};
 
-	if (!views->n)
+	if (!views->n || !views->v)
 		return NULL;
 	return bsearch(&key, views->v, views->n, sizeof(*views->v), compare_key);
+}
+
+static bool is_view_of(const struct view *v, enum kind kind, const char *name)
+{
+	const char *has = view_name(v);
+
+	return view_kind(v) == kind && has && !strcmp(has, name);
 }
 
 /* Views are gone through in order: the disk of this VM stands behind that of the one before, and its image
  * is the same one. What was found last, and its neighbour, are asked first. */
 uint32_t planner_find(const struct planner *p, enum kind kind, const char *name)
 {
-	const struct key key = {kind, name};
 	const struct view *v = NULL;
 
+	if (!name)
+		return NO_STEP;
 	for (uint32_t i = p->last[kind]; !v && i < p->views->n && i <= p->last[kind] + 1; i++)
-		if (compare_key(&key, &p->views->v[i]) == 0)
+		if (is_view_of(&p->views->v[i], kind, name))
 			v = &p->views->v[i];
 	if (!v)
 		v = views_find(p->views, kind, name);
