@@ -46,6 +46,13 @@
  *	network mtu        of the bridge
  *	network dns        a JSON list of name servers; absent: none
  *	network use        subnet, gateway, MTU and name servers: what guests are told
+ *	firewall bridge address  of its network
+ *	firewall guests    "TAP=MAC=ADDRESS", with a space between: the guests that the rules know
+ *	firewall forwards  "tcp=LISTEN=PORT=ADDRESS=PORT", with a space between
+ *	firewall masquerade siblings host internet dns deny  "1" or "0"
+ *	firewall uplink    name of an interface, or "auto"
+ *	firewall allow forbid  networks outside, with a space between
+ *	firewall table     name of the table in the kernel
  *	nic     id         hash of nics
  *	nic     nics       a JSON list of its interfaces: network, tap, mac, address, gateway, mtu, dns
  *	nic     tap.N mac.N address.N  of the interface in network N: number of its tap, and what it has
@@ -104,6 +111,7 @@ struct view {
 	enum drift drift;         /* what to do about drift; set by the pass, not for drivers */
 	const char *keep;         /* disk that is not wanted: its file becomes this one; set by the pass */
 	int64_t keep_until_ms;    /* ... and is kept until then */
+	const char *note;         /* of a disk that is made: what else to know of it; set by the pass */
 };
 
 /* What name works with. Everything in it is decided before. */
@@ -114,7 +122,7 @@ struct naming {
 	const struct kvs *resolved;
 	uint32_t generation;          /* of the object that is to be made */
 	uint32_t cid;                 /* vm: the leased context id */
-	const struct kvs *leases;     /* network: bridge; nic: tap.N, mac.N, address.N; else NULL */
+	const struct kvs *leases;     /* network: bridge; firewall: guests, forwards; nic: tap.N, mac.N, address.N; else NULL */
 	/* Facts of the object that this one depends on, as they will be; NULL if there is none. */
 	const struct kvs *(*dep)(const struct naming *in, enum kind kind, const char *name);
 	void *dep_arg;
@@ -142,8 +150,12 @@ struct driver {
 	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
 		struct kvs *facts, struct err *e);
 
+	/* Optional. Before the process can do nothing but look (drivers/sys/cage.h): start what looking
+	 * needs. networked: the spec has networks. */
+	void (*prepare)(struct host *h, bool networked);
+
 	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
-	 * Fills observed of each view. KIND_GUEST, which has no objects, gets the views of the VMs after
+	 * Fills observed of each view; unresolved of one that it cannot look at. KIND_GUEST, which has no objects, gets the views of the VMs after
 	 * KIND_VM has filled them, and only when a spec is compared: it may ask a VM that runs whether it
 	 * does its work, and adds what is wrong. */
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
@@ -177,6 +189,7 @@ const struct driver *driver_for(enum kind kind);
 struct driver_look {
 	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
 		struct kvs *facts, struct err *e);
+	void (*prepare)(struct host *h, bool networked);
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
 	int (*scan)(struct host *h, struct orphans *out, struct err *e);
 	int (*name_step)(const struct naming *in, struct kvs *args, struct err *e);

@@ -20,8 +20,8 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs, &cmd_console, &cmd_ssh,
-	&cmd_wait, &cmd_stats, &cmd_top,
+	&cmd_drift, &cmd_graph, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
+	&cmd_console, &cmd_ssh, &cmd_ports, &cmd_wait, &cmd_stats, &cmd_top,
 	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
@@ -29,7 +29,7 @@ const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd
 
 #define AT(member) offsetof(struct cli, member)
 
-static const char *const outputs[] = {"table", "json", "jsonl", "wide", NULL};
+static const char *const outputs[] = {"table", "json", "jsonl", "wide", "text", "svg", "dot", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -37,16 +37,17 @@ static const char *const waits[] = {"ready", "exit", "gone", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
 const struct opt options[] = {
-	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift explain fmt ",
+	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift graph explain fmt ",
 		"spec file or folder, may be given again; - is standard input", NULL},
-	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift explain fmt ",
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift graph explain fmt ",
 		"value of a variable of the spec, may be given again", NULL},
-	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift graph explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"system stats version ",
-		"table (default) or json; events: also jsonl; status: also wide", outputs},
+		" validate plan apply status drift graph events why delete undelete image explain recover gc "
+		"doctor system stats version ports ",
+		"table (default) or json; events: also jsonl; status: also wide; graph: also text, svg, dot",
+		outputs},
 	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
 	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc system ",
@@ -61,7 +62,7 @@ const struct opt options[] = {
 		"ask registries again what a tag means now", NULL},
 	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan drift ",
 		"exit 2 when something would change, or has drifted", NULL},
-	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift status ",
+	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift graph status ",
 		"whose objects these are (default: path of the first file)", NULL},
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
 	{"env", 'e', OPT_LIST, AT(env), "NAME[=VALUE]", " exec ",
@@ -71,8 +72,8 @@ const struct opt options[] = {
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
 		"run in this folder (default: the workload's)", NULL},
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
-	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ssh wait ",
-		"exec, ssh: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports ssh wait ",
+		"exec, ports, ssh: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
 	{"for", 0, OPT_CHOICE, AT(wait_for), "WHAT", " wait ", "ready (default), exit or gone", waits},
 	{"interval", 0, OPT_DURATION, AT(interval_ms), "TIME", " stats top ",
 		"measure over this long (default: stats 500ms, top 2s)", NULL},
@@ -87,7 +88,8 @@ const struct opt options[] = {
 		"leave out running, disk, content or one object such as vm/web", NULL},
 	{"console", 0, OPT_FLAG, AT(console), NULL, " logs ",
 		"the serial console instead of the workload's output", NULL},
-	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs events ", "go on showing what is added", NULL},
+	{"follow", 'f', OPT_FLAG, AT(follow), NULL, " logs events ", "go on showing what is added", NULL},
+	{"watch", 'w', OPT_FLAG, AT(watch), NULL, " status ", "show it again whenever it is different", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
 	{"effective", 0, OPT_FLAG, AT(effective), NULL, " explain ",
 		"the values of one object and where each comes from", NULL},
@@ -457,7 +459,8 @@ static int run(struct cli *c, struct err *e)
 	if (!c->cmd->args[0] && c->args.n)
 		return err_set(e, ERR_USAGE, "%s takes no argument, and got \"%.80s\"", c->cmd->name,
 			c->args.v[0]);
-	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
+	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide) ||
+		(c->output >= OUTPUT_TEXT && !c->cmd->draws))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
 	if (!c->cmd->root && drop_to_owner(c, !c->cmd->looks, e) < 0)

@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_WIDE };
+enum output {
+	OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_WIDE, OUTPUT_TEXT, OUTPUT_SVG, OUTPUT_DOT
+};
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -40,7 +42,7 @@ struct cli {
 	uint64_t wait_timeout_ms;   /* UINT64_MAX: what the spec says */
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
-	bool console, follow, no_stdin;
+	bool console, follow, watch, no_stdin;
 	uint64_t tail, max_size, interval_ms; /* interval_ms 0: the command's own */
 	uint32_t wait_for;          /* index into the choices of --for */
 	uint64_t parallel;          /* 0: many_usual */
@@ -65,6 +67,7 @@ struct cmd {
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
 	bool jsonl, wide;    /* knows -o jsonl, -o wide */
+	bool draws;          /* knows -o text, svg and dot */
 	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
 			      * drivers/sys/cage.h from its start. Commands that look at saved state
 			      * enter it once that is open: pass.h */
@@ -73,7 +76,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_logs, cmd_ports, cmd_drift, cmd_graph, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
 	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
 	cmd_completion, cmd_version, cmd_help, cmd_wait, cmd_console, cmd_stats, cmd_top, cmd_ssh;
 

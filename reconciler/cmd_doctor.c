@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -57,6 +58,28 @@ static struct finding check_state(struct doctor *d)
 		return found(HEALTH_FAIL, arena_printf(d->a, "%s: owner %u, mode %04o",
 			d->host->state_dir, st.st_uid, st.st_mode & 07777), "chmod 0700, and make it yours");
 	return found(HEALTH_PASS, arena_printf(d->a, "%s is yours alone", d->host->state_dir), NULL);
+}
+
+/* What this very process may do, from the kernel; whoever parses needs none of it. */
+static struct finding check_rights(struct doctor *d)
+{
+	static const char key[] = "CapEff:";
+	_cleanup_fd_ int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	char text[8192];
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *caps;
+
+	text[n > 0 ? n : 0] = '\0';
+	caps = strstr(text, key);
+	if (!caps)
+		return found(HEALTH_UNKNOWN, "the kernel does not say what this process may do", NULL);
+	if (geteuid() == 0)
+		return found(HEALTH_WARN, "specs and images are read as root: the state directory is root's, or "
+			"not there", "give it to a user: reconcile system install; see docs/privileges.md");
+	if (strtoull(caps + strlen(key), NULL, 16))
+		return found(HEALTH_WARN, arena_printf(d->a, "uid %u has capabilities that reconcile does not need",
+			(unsigned)geteuid()), "start it without them");
+	return found(HEALTH_PASS, arena_printf(d->a, "uid %u, no capability", (unsigned)geteuid()), NULL);
 }
 
 static struct finding check_space(struct doctor *d)
@@ -300,6 +323,7 @@ static const struct {
 	struct finding (*run)(struct doctor *d);
 } checks[] = {
 	{"state", check_state},
+	{"rights", check_rights},
 	{"space", check_space},
 	{"reflink", check_reflink},
 	{"programs", check_programs},

@@ -1,4 +1,5 @@
 /* cmd_status.c - what is recorded and what is really there, as vmstate.h says it. */
+#include "reconciler/again.h"
 #include "reconciler/document.h"
 #include "reconciler/past.h"
 #include "reconciler/print.h"
@@ -11,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCH_MS 1000
 
 static const char *field_or_dash(const struct record *r, const char *key)
 {
@@ -139,6 +142,8 @@ static const char *origin_of(struct arena *a, const struct view *v)
 		return arena_printf(a, "%s of the image", fact_or_dash(v, "backend"));
 	if (v->record->kind == KIND_NETWORK)
 		return arena_printf(a, "%s on %s", fact_or_dash(v, "address"), fact_or_dash(v, "ifname"));
+	if (v->record->kind == KIND_FIREWALL)
+		return arena_printf(a, "table %s", fact_or_dash(v, "table"));
 	if (v->record->kind == KIND_NIC)
 		return addresses_of(a, &v->record->facts);
 	if (!ref)
@@ -192,6 +197,7 @@ static const char *const public_facts[KIND_N][6] = {
 	[KIND_IMAGE] = {"id", "ref", "file", "size"},
 	[KIND_KERNEL] = {"id", "file", "initrd"},
 	[KIND_NETWORK] = {"id", "ifname", "address", "mtu"},
+	[KIND_FIREWALL] = {"id", "table"},
 	[KIND_DISK] = {"id", "file", "size", "backend"},
 	[KIND_VM] = {"id", "cid", "run", "accel"},
 };
@@ -312,14 +318,12 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 	return 0;
 }
 
-static int run(struct cli *c, struct err *e)
+static int show(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
 		.source = c->source, .looks = true};
 	int rc;
 
-	if (c->at)
-		return past_status(c, e);
 	rc = select_vms(c, &p, e);
 	if (rc == 0 && c->output == OUTPUT_JSON)
 		set_document(c, &p);
@@ -329,6 +333,16 @@ static int run(struct cli *c, struct err *e)
 	return rc;
 }
 
+static int run(struct cli *c, struct err *e)
+{
+	if (c->watch && (c->at || c->output == OUTPUT_JSON))
+		return err_set(e, ERR_USAGE, "status: --watch has no end; it goes neither with --at nor with "
+			"-o json, see: reconcile events -f -o jsonl");
+	if (c->at)
+		return past_status(c, e);
+	return c->watch ? again_run(c, show, WATCH_MS, e) : show(c, e);
+}
+
 const struct cmd cmd_status = {
 	.name = "status",
 	.args = "[VM...]",
@@ -336,10 +350,11 @@ const struct cmd cmd_status = {
 	.help = "Shows each VM as it is now. STATE running means that its VMM is alive, READY yes that the\n"
 		"agent in the guest answered just now. SINCE is how long it is so; of a VM that ended, how\n"
 		"long ago. ADDRESS is what it has in networks. With --source, and with -o wide, what the VMs\n"
-		"are made of is shown too: images, kernels, networks, disks and interfaces.\n\n"
+		"are made of is shown too: images, kernels, networks, rules, disks and interfaces.\n\n"
 		"  reconcile status\n"
 		"  reconcile status --source web -o wide\n"
 		"  reconcile status -o json web\n"
+		"  reconcile status --watch web                 again whenever it is different\n"
 		"  reconcile status --at '2026-11-21 03:00'     as it was then, out of history",
 	.wide = true,
 	.run = run,

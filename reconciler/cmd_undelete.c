@@ -37,7 +37,9 @@ static int undelete_all(struct cli *c, struct pass *p, struct err *e)
 			arena_printf(p->a, "vm/%s", name), "source", t->source, "deleted",
 			past_time(p->a, t->deleted_ms)));
 		if (c->output == OUTPUT_TABLE)
-			printf("vm/%s is back, with its disk and identity; apply %s to start it\n", name,
+			printf("vm/%s is back, with its disk%s; apply %s to start it\n", name,
+				kvs_get(&t->vm.facts, "cid") ? " and identity"
+					: "; its vsock cid is not its own any more, it gets another",
 				print_safe(p->a, t->source));
 	}
 	if (c->output == OUTPUT_JSON)

@@ -47,6 +47,8 @@ static const struct {
 		"again; 30 when it is not set."},
 	{"RECONCILE_HISTORY_KEEP", "How many events of the history are kept; 100000 when it is not set."},
 	{"RECONCILE_HELPER_SOCKET", "The socket of reconcile-helper, when it is not where it usually is."},
+	{"NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID", "How a service manager wants to be told that a daemon lives, as "
+		"sd_notify(3) has it."},
 	{"DOCKER_CONFIG, HOME", "The folder of config.json with logins of registries, or the one that has "
 		".docker with it. A file that others can read is not used."},
 	{"SSL_CERT_FILE, SSL_CERT_DIR", "Certificates that registries are trusted by, instead of the system's: "

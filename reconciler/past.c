@@ -156,7 +156,7 @@ static void print_states(struct cli *c, const struct events *states)
 
 	memcpy(cells, head, sizeof(head));
 	vec_each(ev, states) {
-		const char **row = cells + rows * 5;
+		const char **row = cells + rows * 5, *text;
 
 		if (ev->kind != KIND_VM || !is_wanted(c, ev))
 			continue;
@@ -164,7 +164,8 @@ static void print_states(struct cli *c, const struct events *states)
 		row[1] = ev->state;
 		row[2] = past_time(&c->arena, ev->time_ms);
 		row[3] = ev->pass;
-		row[4] = arena_printf(&c->arena, "%s %s", ev->what, past_text(&c->arena, ev));
+		text = past_text(&c->arena, ev);
+		row[4] = arena_printf(&c->arena, "%s%s%s", ev->what, text[0] ? " " : "", text);
 		rows++;
 	}
 	if (rows == 1)

@@ -138,11 +138,48 @@ static void bind_element(struct binding *b, const struct field *f, const char *k
 		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
 }
 
+/* {listen: "8080", to: vm/web:80}. A port that is a number needs no quotes. */
+static void bind_forward(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const char *listen = NULL, *to = NULL;
+	struct err e = ERR_INIT;
+
+	if (n->bad)
+		return;
+	if (n->type != YAML_MAP) {
+		BIND_ERROR(b->l, b->src, n, "%s: {listen: PORT, to: vm/NAME:PORT} expected, not %s", f->path,
+			yaml_what(n));
+		return;
+	}
+	for (const struct yaml_node *k = n->child; k; k = k->next) {
+		const bool is_listen = !strcmp(k->text, "listen"), is_to = !strcmp(k->text, "to");
+
+		if (k->bad || !strncmp(k->text, "x-", 2))
+			continue;
+		if (!is_listen && !is_to) {
+			diag_hint(b->l->a, BIND_ERROR(b->l, b->src, k, "%s: unknown field %s", f->path,
+				utf8_quote(&scratch, k->text, SHOWN)), "a forward has listen and to");
+			return;
+		}
+		if (k->child->type != YAML_SCALAR || yaml_is_null(k->child)) {
+			BIND_ERROR(b->l, b->src, k->child, "%s.%s: a text expected, not %s", f->path, k->text,
+				yaml_what(k->child));
+			return;
+		}
+		*(is_listen ? &listen : &to) = k->child->text;
+	}
+	if (!listen || !to)
+		BIND_ERROR(b->l, b->src, n, "%s: %s is missing", f->path, listen ? "to" : "listen");
+	else if (field_append(b->l->a, f, NULL, arena_printf(&scratch, "%s %s", listen, to), b->head, &e) < 0)
+		complain_err(b, n, f, false, &e);
+}
+
 static void bind_list(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	struct err e = ERR_INIT;
 
-	if (n->type == YAML_SCALAR) {
+	if (n->type == YAML_SCALAR && f->type != FIELD_FORWARDS) {
 		if (is_text(b, f, n))
 			bind_element(b, f, NULL, n);
 		return;
@@ -157,7 +194,10 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 		return;
 	}
 	for (const struct yaml_node *i = n->child; i && !diags_full(b->l->diags); i = i->next)
-		bind_element(b, f, NULL, i);
+		if (f->type == FIELD_FORWARDS)
+			bind_forward(b, f, i);
+		else
+			bind_element(b, f, NULL, i);
 	if (!n->n && field_count(f, b->head, &e) < 0)
 		complain_err(b, n, f, false, &e);
 }

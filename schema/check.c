@@ -293,29 +293,30 @@ static const char *one_of_names(struct load *l, const struct noun *noun)
 	return last ? arena_printf(l->a, "%s and %s", text, last->path) : text;
 }
 
-static void check_source(struct load *l, const struct image_spec *s)
+static void check_source(struct load *l, const struct spec_head *h)
 {
-	const struct noun *noun = s->head.noun;
+	const struct noun *noun = h->noun;
+	const char *a = noun->kind == KIND_IMAGE ? "an" : "a";
 	const struct field *first = NULL;
 	struct diag *d;
 
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *f = &noun->fields[i];
 
-		if (!f->one_of || !s->head.at[i].line)
+		if (!f->one_of || !h->at[i].line)
 			continue;
 		if (first) {
-			d = load_error(l, field_pos(&s->head, f->path),
-				"an image has %s or %s, not both", first->path, f->path);
-			d->other = field_pos(&s->head, first->path);
+			d = load_error(l, field_pos(h, f->path), "%s %s has %s or %s, not both", a,
+				noun->singular, first->path, f->path);
+			d->other = field_pos(h, first->path);
 			return;
 		}
 		first = f;
 	}
 	if (first)
 		return;
-	d = load_error(l, s->head.pos, "image %s has none of %s",
-		utf8_quote(l->a, s->head.name, SHOWN), one_of_names(l, noun));
+	d = load_error(l, h->pos, "%s %s has none of %s", noun->singular, utf8_quote(l->a, h->name, SHOWN),
+		one_of_names(l, noun));
 	diag_hint(l->a, d, "say where it comes from");
 }
 
@@ -378,7 +379,7 @@ static void check_image(struct load *l, const struct image_spec *s)
 	struct err e = ERR_INIT;
 	const char *digest = NULL;
 
-	check_source(l, s);
+	check_source(l, &s->head);
 	check_platform(l, s);
 	check_registry(l, s);
 	if (s->oci && ociref_check(s->oci, &e) < 0)
@@ -407,6 +408,13 @@ static void check_initrd(struct load *l, const struct kernel_spec *s)
 {
 	struct diag *d;
 
+	if (s->oci && s->modules) {
+		d = load_error(l, field_pos(&s->head, "modules"), "kernel %s has oci and modules",
+			utf8_quote(l->a, s->head.name, SHOWN));
+		d->other = field_pos(&s->head, "oci");
+		diag_hint(l->a, d, "its modules are in the image; leave modules out");
+		return;
+	}
 	if (!s->initrd || !s->modules)
 		return;
 	d = load_error(l, field_pos(&s->head, "modules"),
@@ -440,6 +448,11 @@ static void check_args(struct load *l, const struct kernel_spec *s)
 
 static void check_kernel(struct load *l, const struct kernel_spec *s)
 {
+	struct err e = ERR_INIT;
+
+	check_source(l, &s->head);
+	if (s->oci && ociref_check(s->oci, &e) < 0)
+		say(l, &s->head, "oci", &e);
 	check_initrd(l, s);
 	check_args(l, s);
 }

@@ -81,6 +81,64 @@ static void check_overlap(struct load *l)
 	}
 }
 
+/* ---- forwards -------------------------------------------------------------------------------------- */
+
+static const struct vm_spec *vm_named(const struct load *l, const char *name)
+{
+	return map_get(&l->names[KIND_VM], name, strlen(name));
+}
+
+static bool is_in(const struct vm_spec *vm, const char *network)
+{
+	for (size_t i = 0; i < vm->networks.n; i++)
+		if (!strcmp(vm->networks.v[i], network))
+			return true;
+	return false;
+}
+
+static void check_target(struct load *l, const struct net_spec *s, const char *forward)
+{
+	const struct pos pos = field_pos(&s->head, "nat.forward");
+	const char *name = value_forward_vm(l->a, forward);
+	const struct vm_spec *vm = vm_named(l, name);
+
+	if (!vm)
+		load_error(l, pos, "nat.forward: there is no VM %s", utf8_quote(l->a, name, SHOWN));
+	else if (!is_in(vm, s->head.name))
+		load_error(l, pos, "nat.forward: vm %s is not in network %s", utf8_quote(l->a, name, SHOWN),
+			s->head.name)->other = vm->head.pos;
+}
+
+/* Two addresses of this host can have the same port, but not beside a port of all addresses. */
+static void check_port(struct load *l, struct map *taken, const struct net_spec *s, const char *forward)
+{
+	const struct value_port p = value_split_port(forward);
+	const char *port = arena_printf(l->a, "%s port %u", p.is_udp ? "UDP" : "TCP", p.port);
+	const char *of_all = arena_printf(l->a, "%s of all", port);
+	const char *own = p.address ? arena_printf(l->a, "%s of %u", port, p.address) : of_all;
+	const struct net_spec *same = map_get(taken, of_all, strlen(of_all)), *any;
+
+	any = map_add(l->a, taken, port, strlen(port), (void *)(uintptr_t)s);
+	if (!same)
+		same = p.address ? map_get(taken, own, strlen(own)) : any;
+	map_add(l->a, taken, own, strlen(own), (void *)(uintptr_t)s);
+	if (same)
+		load_error(l, field_pos(&s->head, "nat.forward"),
+			"nat.forward: %s of this host leads elsewhere already", port)->other =
+			field_pos(&same->head, "nat.forward");
+}
+
+static void check_forwards(struct load *l)
+{
+	struct map taken = {0};
+
+	vec_each(n, &l->spec->networks)
+		for (size_t i = 0; i < (*n)->forwards.n; i++) {
+			check_target(l, *n, (*n)->forwards.v[i]);
+			check_port(l, &taken, *n, (*n)->forwards.v[i]);
+		}
+}
+
 /* ---- interfaces ----------------------------------------------------------------------------- */
 
 /* Who has a value already: address or MAC -> the VM that said it first. */
@@ -145,6 +203,7 @@ void check_networks(struct load *l)
 	vec_each(n, &l->spec->networks)
 		check_network(l, *n);
 	check_overlap(l);
+	check_forwards(l);
 	vec_each(v, &l->spec->vms)
 		check_interfaces(&t, *v);
 }

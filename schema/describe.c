@@ -30,6 +30,7 @@ const char *describe_bounds(struct arena *a, const struct field *f)
 	case FIELD_LABELS:
 	case FIELD_ADDRESSES:
 	case FIELD_SUBNETS:
+	case FIELD_FORWARDS:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
 	case FIELD_SUBNET:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " bits", f->min, f->max);

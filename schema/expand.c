@@ -3,6 +3,7 @@
  *	image/X <- disk/VM <- vm/VM -> kernel/Y
  *	                      vm/VM -> vm/OTHER      depends_on
  *	network/N <- nic/VM <- vm/VM
+ *	network/N <- firewall/N <- vm/VM
  *
  * What an edge costs when the other end's content changes is said here, once.
  */
@@ -47,6 +48,15 @@ static void expand_nic(struct arena *a, const struct vm_spec *s, struct objects 
 			field_pos(&s->head, "network.*"));
 }
 
+/* Rules change under running VMs. A VM starts when the rules of its networks are there: its edge costs
+ * nothing, since what a firewall is called never changes. */
+static void expand_network(struct arena *a, const struct net_spec *s, struct objects *out)
+{
+	add(a, out, KIND_NETWORK, &s->head);
+	depend(a, add(a, out, KIND_FIREWALL, &s->head), KIND_NETWORK, s->head.name, CHANGE_LIVE,
+		s->head.pos);
+}
+
 static void expand_vm(struct arena *a, const struct vm_spec *s, struct objects *out)
 {
 	struct object *disk = add(a, out, KIND_DISK, &s->head), *vm;
@@ -59,6 +69,9 @@ static void expand_vm(struct arena *a, const struct vm_spec *s, struct objects *
 	depend(a, vm, KIND_KERNEL, s->kernel, CHANGE_RESTART, field_pos(&s->head, "kernel"));
 	if (s->networks.n)
 		depend(a, vm, KIND_NIC, s->head.name, CHANGE_RESTART, field_pos(&s->head, "network.*"));
+	for (size_t i = 0; i < s->networks.n; i++)
+		depend(a, vm, KIND_FIREWALL, s->networks.v[i], CHANGE_LIVE,
+			field_pos(&s->head, "network.*"));
 	for (size_t i = 0; i < s->depends_on.n; i++)
 		depend(a, vm, KIND_VM, s->depends_on.v[i], CHANGE_NONE,
 			field_pos(&s->head, "depends_on"));
@@ -73,7 +86,7 @@ void spec_expand(struct arena *a, const struct spec *spec, struct objects *out)
 	vec_each(k, &spec->kernels)
 		add(a, out, KIND_KERNEL, &(*k)->head);
 	vec_each(n, &spec->networks)
-		add(a, out, KIND_NETWORK, &(*n)->head);
+		expand_network(a, *n, out);
 	vec_each(v, &spec->vms)
 		expand_vm(a, *v, out);
 	if (out->n > start)

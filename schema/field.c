@@ -73,6 +73,8 @@ static const struct {
 		"a list of IPv4 addresses, or one", sizeof(struct strv)},
 	[FIELD_SUBNETS] = {value_parse_list, value_print_list,
 		"a list of IPv4 networks, or one", sizeof(struct strv)},
+	[FIELD_FORWARDS] = {value_parse_list, value_print_list,
+		"a list of {listen: PORT, to: vm/NAME:PORT}", sizeof(struct strv)},
 	[FIELD_NET_ADDRESS] = {value_parse_list, value_print_list,
 		"an IPv4 address", sizeof(struct strv)},
 	[FIELD_NET_MAC] = {value_parse_list, value_print_list,
@@ -102,7 +104,7 @@ const char *field_expects(struct arena *a, const struct field *f)
 bool field_is_list(const struct field *f)
 {
 	return f->type == FIELD_STRV || f->type == FIELD_NAMES || f->type == FIELD_ADDRESSES ||
-		f->type == FIELD_SUBNETS || field_is_map(f);
+		f->type == FIELD_SUBNETS || f->type == FIELD_FORWARDS || field_is_map(f);
 }
 
 bool field_is_map(const struct field *f)

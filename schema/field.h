@@ -31,6 +31,8 @@ enum field_type {
 	FIELD_SUBNETS,  /* struct strv; list of IPv4 networks, or one */
 	FIELD_NET_ADDRESS, /* struct strv of NETWORK=address, sorted */
 	FIELD_NET_MAC,  /* struct strv of NETWORK=MAC address, sorted */
+	FIELD_FORWARDS, /* struct strv; written as a list of {listen: LISTEN, to: vm/NAME:PORT}, kept as
+			 * "LISTEN vm/NAME:PORT" */
 	FIELD_TYPE_N
 };
 

@@ -5,6 +5,8 @@
  */
 #include "schema/field.h"
 
+#include "schema/ociref.h"
+
 #include <stddef.h>
 
 static const char *const formats[] = {"auto", "elf", NULL};
@@ -13,8 +15,13 @@ static const struct field fields[] = {
 	{.path = "file", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct kernel_spec, file), .min = 1, .max = 4095,
 		.example = "/boot/vmlinuz-6.1",
-		.required = true, .absent = "an error: every kernel needs one",
+		.one_of = true, .absent = "the kernel is in an image",
 		.help = "the kernel, a bzImage or an ELF file"},
+	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
+		.offset = offsetof(struct kernel_spec, oci), .min = 1, .max = 456,
+		.example = "registry.example.org/kernels/k61:1", .pattern = OCIREF_PATTERN,
+		.one_of = true, .absent = "the kernel is a file",
+		.help = "reference of an image that holds the kernel and its modules"},
 	{.path = "format", .type = FIELD_ENUM, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct kernel_spec, format), .choices = formats, .dflt = "auto",
 		.absent = "auto: as its VMM takes it, for QEMU as it is",

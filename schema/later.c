@@ -10,7 +10,6 @@
 #define HOUR (3600ll * SECOND)
 #define ABSENT_NO_LIMIT "no limit"
 
-static const char *const allow_deny[] = {"allow", "deny", NULL};
 static const char *const keep_delete[] = {"keep", "delete", NULL};
 static const char *const directions[] = {"to_guest", "from_guest", NULL};
 static const char *const strategies[] = {"in_place", "rolling", "blue_green", NULL};
@@ -22,9 +21,6 @@ static const struct field image_rows[] = {
 };
 
 static const struct field kernel_rows[] = {
-	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
-		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
@@ -34,39 +30,6 @@ static const struct field network_rows[] = {
 		.min = 1, .max = 15, .example = "br-lab", .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 		.absent = "a bridge of its own is made",
 		.help = "a bridge that is there and is used, an interface name of this host"},
-	{.path = "nat.uplink", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 1, .max = 15, .dflt = "auto", .example = "eth0",
-		.pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", .absent = "auto: it follows the default route",
-		.help = "interface of this host that leads outside, or auto"},
-	{.path = "nat.masquerade", .type = FIELD_BOOL, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.dflt = "true", .absent = "true",
-		.help = "whether guests come out with the address of this host"},
-	{.path = "nat.egress.default", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "what happens to connections outwards that no rule names"},
-	{.path = "nat.egress.allow[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 0, .max = 32, .example = "192.0.2.0/24", .absent = "no exceptions",
-		.help = "networks that guests may reach when the default is deny"},
-	{.path = "nat.egress.deny[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 0, .max = 32, .example = "169.254.169.254/32", .absent = "no exceptions",
-		.help = "networks that guests may not reach"},
-	{.path = "nat.forward[].listen", .type = FIELD_LISTEN, .feeds = KIND_N,
-		.change = CHANGE_LIVE, .example = "0.0.0.0:8080", .required = true,
-		.absent = "an error: every forward needs one",
-		.help = "port of this host that leads to a guest"},
-	{.path = "nat.forward[].to", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 1, .max = 80, .example = "vm/web:80", .required = true,
-		.pattern = "^vm/[a-z0-9-]{1,63}:[0-9]{1,5}$",
-		.absent = "an error: every forward needs one", .help = "the guest and its port"},
-	{.path = "policy.siblings", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "whether its guests reach each other"},
-	{.path = "policy.host", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "deny", .absent = "deny",
-		.help = "whether its guests reach services of this host"},
-	{.path = "policy.internet", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "whether its guests reach anything outside"},
 };
 
 static const struct field volume_rows[] = {

@@ -25,12 +25,14 @@ struct pos {
 
 /* Kinds of object, in the order in which they are made. */
 enum kind {
-	KIND_IMAGE, KIND_KERNEL, KIND_NETWORK, KIND_DISK,
+	KIND_IMAGE, KIND_KERNEL, KIND_NETWORK,
+	KIND_FIREWALL, /* the rules of one network, under its name */
+	KIND_DISK,
 	KIND_NIC, /* the interfaces of one VM in networks, under the name of the VM */
 	KIND_VM, KIND_GUEST, KIND_N
 };
 
-/* "image", "kernel", "network", "disk", "nic", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
+/* "image", "kernel", "network", "firewall", "disk", "nic", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
 const char *kind_name(enum kind kind);
 
 /* Kind of that name; KIND_N if there is none. */
@@ -79,7 +81,8 @@ enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
 
 struct kernel_spec {
 	struct spec_head head;
-	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	const char *file;    /* absolute path of a bzImage or ELF kernel, or NULL if it is in an image */
+	const char *oci;     /* registry reference of that image, or NULL */
 	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
 	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */

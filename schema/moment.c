@@ -5,6 +5,7 @@
 #include "schema/field.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -118,16 +119,27 @@ int moment_parse(const char *text, int64_t *ms, struct err *e)
 	return err_hint(e, "write it as 2026-12-01 or 2026-12-01T08:30:00Z");
 }
 
+/* "7d": a language of durations has no days, since not every day is of 24 hours. How long ago may be that rough. */
+static bool take_days(const char *text, uint64_t *ms)
+{
+	const size_t n = strspn(text, "0123456789");
+
+	if (!n || n > 6 || strcmp(text + n, "d") != 0)
+		return false;
+	*ms = strtoull(text, NULL, 10) * 24 * 3600 * 1000;
+	return true;
+}
+
 int moment_parse_ago(const char *text, int64_t now_ms, int64_t *ms, struct err *e)
 {
 	uint64_t span;
 
 	if (moment_parse(text, ms, NULL) == 0)
 		return 0;
-	if (duration_parse(text, &span, NULL) == 0) {
+	if (take_days(text, &span) || duration_parse(text, &span, NULL) == 0) {
 		*ms = span < (uint64_t)now_ms ? now_ms - (int64_t)span : 0;
 		return 0;
 	}
 	err_set(e, ERR_USAGE, "\"%.40s\" is neither a time nor a span", text);
-	return err_hint(e, "write 2026-12-01T08:30:00Z, or 90s, 15m, 24h for as long ago");
+	return err_hint(e, "write 2026-12-01T08:30:00Z, or 90s, 15m, 24h, 7d for as long ago");
 }

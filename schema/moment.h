@@ -10,5 +10,5 @@
  * stand for the T. Fails with ERR_SPEC and a hint. */
 int moment_parse(const char *text, int64_t *ms, struct err *e);
 
-/* A moment, or a span before now such as "90s" or "24h". Fails with ERR_USAGE. */
+/* A moment, or a span before now such as "90s", "24h" or "7d". Fails with ERR_USAGE. */
 int moment_parse_ago(const char *text, int64_t now_ms, int64_t *ms, struct err *e);

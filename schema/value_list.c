@@ -91,6 +91,8 @@ static int check_value(struct arena *a, const struct field *f, const char **text
 
 		return value_parse_subnet(a, &row, *text, text, e);
 	}
+	case FIELD_FORWARDS:
+		return value_parse_forward(a, f, *text, text, e);
 	case FIELD_NET_MAC:
 		return value_parse_mac(a, f, *text, text, e);
 	default:

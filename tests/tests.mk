@@ -142,7 +142,7 @@ lab: all
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
 		tests/run $(LABS)
 
-bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt
+bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt $(B)/tests/bench/net-make $(B)/tests/firewall/fwctl
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab
@@ -163,6 +163,9 @@ docs: $(B)/docs-print
 
 # The intruder is the daemon's side of the helper's socket, and the bench asks the helper and an echo.
 $(B)/tests/helper/intruder: $(B)/tests/helper/intruder.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/bench/net-make: $(B)/tests/bench/net_make.o $(B)/libdrivers.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
 # Networks and rules by the helper from a shell; VMs that are namespaces.

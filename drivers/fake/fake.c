@@ -147,6 +147,10 @@ static void check_start(const struct step *s, const struct fake_thing *t)
 		fake_violate(world, "vm/%s started without its disk", s->name);
 	if (!has_id(KIND_KERNEL, kvs_get(&s->args, "kernel_id")))
 		fake_violate(world, "vm/%s started without its kernel", s->name);
+	for (size_t i = 0; s->object && i < ((const struct vm_spec *)(const void *)s->object->spec)->networks.n; i++)
+		if (!fake_find(world, KIND_FIREWALL,
+			((const struct vm_spec *)(const void *)s->object->spec)->networks.v[i]))
+			fake_violate(world, "vm/%s started without the rules of its network", s->name);
 	if (kvs_get(&s->args, "nic") && !fake_find(world, KIND_NIC, s->name))
 		fake_violate(world, "vm/%s started without its interfaces", s->name);
 	for (size_t i = 0; i < FAKE_THINGS; i++)
@@ -166,6 +170,7 @@ static void start(const struct step *s, bool half)
 	t->starts = starts + 1;
 	t->cid = kvs_u64(&s->args, "cid", 0);
 	t->running = !half;
+	t->networked = kvs_get(&s->args, "nic") != NULL;
 	snprintf(t->shape, sizeof(t->shape), "%s", shape ? shape : "");
 }
 
@@ -267,7 +272,9 @@ static void take_away(const struct step *s, bool half)
 		return; /* pruning what was there before: that name is a new thing by now */
 	if (s->kind == KIND_NETWORK && is_used(arena_printf(&scratch, " %s ", s->name)))
 		fake_violate(world, "network/%s removed while it has interfaces", s->name);
-	if ((s->kind == KIND_DISK || s->kind == KIND_NIC || s->kind == KIND_VM) && any_running(s->name))
+	if (s->kind == KIND_NIC && any_running(s->name) && fake_find(world, KIND_VM, s->name)->networked)
+		fake_violate(world, "nic/%s removed under a running VM", s->name);
+	if ((s->kind == KIND_DISK || s->kind == KIND_VM) && any_running(s->name))
 		fake_violate(world, "%s/%s removed under a running VM", kind_name(s->kind), s->name);
 	if (to && !t->half) {
 		keep(t, to, half);
@@ -356,13 +363,15 @@ static int fake_resolve(struct host *h, const struct object *o, const struct rec
 {
 	const struct image_spec *image = (const struct image_spec *)(const void *)o->spec;
 	const struct kernel_spec *kernel = (const struct kernel_spec *)(const void *)o->spec;
+	const struct net_spec *net = (const struct net_spec *)(const void *)o->spec;
 
 	(void)r;
 	(void)e;
 	if (o->kind == KIND_IMAGE)
 		kvs_setf(h->arena, facts, "id", "sha256:%s%s", image->oci, world->content);
 	else if (o->kind == KIND_NETWORK)
-		kvs_setf(h->arena, facts, "use", "%s", ((const struct net_spec *)(const void *)o->spec)->subnet);
+		kvs_setf(h->arena, facts, "use", "%s%s%s", net->subnet, net->gateway ? " via " : "",
+			net->gateway ? net->gateway : "");
 	else
 		kvs_setf(h->arena, facts, "id", "kernel:%s", kernel->file);
 	return 0;
@@ -379,10 +388,10 @@ static void observe_vm(struct host *h, struct view *v, const struct fake_thing *
 	struct observed *o = &v->observed;
 
 	o->running = t && t->running;
-	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid")))
+	if (o->running && (!v->record || !kvs_get(&v->record->facts, "pid"))) {
 		kvs_setf(h->arena, &o->facts, "pid", "%u", 1000 + t->starts);
-	if (o->running && !v->record)
 		kvs_setf(h->arena, &o->facts, "cid", "%llu", (unsigned long long)t->cid);
+	}
 	if (!vm) {
 		o->seen = t ? SEEN_SAME : SEEN_ABSENT;
 		return;
@@ -433,11 +442,12 @@ static int fake_observe(struct host *h, struct view *views, size_t n, struct err
 			v->observed.seen = SEEN_FOREIGN;
 		else if (kind == KIND_VM)
 			observe_vm(h, v, t);
-		else if (t && (kind == KIND_NETWORK || kind == KIND_NIC))
+		else if (t && (kind == KIND_NETWORK || kind == KIND_FIREWALL || kind == KIND_NIC))
 			v->observed = (struct observed){
 				.seen = t->half || t->altered ? SEEN_DRIFTED : SEEN_SAME,
 				.cost = t->half ? CHANGE_RESTART : CHANGE_LIVE,
-				.reason = t->half || t->altered ? "its link is down" : NULL};
+				.reason = !t->half && !t->altered ? NULL : kind == KIND_FIREWALL
+					? "rules were altered" : "its link is down"};
 		else if (t && (t->half || is_other_content(v, kind, t)))
 			v->observed = (struct observed){.seen = SEEN_DRIFTED, .cost = CHANGE_REPLACE,
 				.reason = "half made"};
@@ -460,10 +470,12 @@ static int fake_name_step(const struct naming *in, struct kvs *args, struct err 
 	kvs_merge(a, args, in->resolved);
 	if (o->kind <= KIND_KERNEL)
 		kvs_setf(a, args, "file", "%s", kvs_get(args, "id"));
-	if (o->kind == KIND_NETWORK || o->kind == KIND_NIC)
+	if (o->kind == KIND_NETWORK || o->kind == KIND_FIREWALL || o->kind == KIND_NIC)
 		kvs_merge(a, args, in->leases);
 	if (o->kind == KIND_NETWORK)
 		kvs_setf(a, args, "id", "network-%s", o->name);
+	if (o->kind == KIND_FIREWALL)
+		kvs_setf(a, args, "id", "firewall-%s", o->name);
 	if (o->kind == KIND_NETWORK)
 		kvs_setf(a, args, "ifname", "br%s", kvs_get(args, "bridge"));
 	if (o->kind == KIND_NIC) {
@@ -543,6 +555,7 @@ static const struct driver drivers[KIND_N] = {
 	[KIND_IMAGE] = {.name = "fake image", .kind = KIND_IMAGE, .resolve = fake_resolve, SLOTS},
 	[KIND_KERNEL] = {.name = "fake kernel", .kind = KIND_KERNEL, .resolve = fake_resolve, SLOTS},
 	[KIND_NETWORK] = {.name = "fake network", .kind = KIND_NETWORK, .resolve = fake_resolve, SLOTS},
+	[KIND_FIREWALL] = {.name = "fake firewall", .kind = KIND_FIREWALL, SLOTS},
 	[KIND_NIC] = {.name = "fake nic", .kind = KIND_NIC, SLOTS},
 	[KIND_DISK] = {.name = "fake disk", .kind = KIND_DISK, SLOTS},
 	[KIND_VM] = {.name = "fake vm", .kind = KIND_VM, SLOTS},

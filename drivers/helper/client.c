@@ -2,6 +2,7 @@
 #include "drivers/helper/client.h"
 
 #include "drivers/sys/proc.h"
+#include "drivers/sys/rtnl.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
@@ -122,11 +123,11 @@ static int spawn(const char *program_dir, const char *how, uid_t who, int *fd, p
 	return 0;
 }
 
-static int start_child(const char *instance, const char *program_dir, struct helper *h,
-	struct err *e)
+static int start_child(const char *instance, const char *program_dir, const char *how,
+	struct helper *h, struct err *e)
 {
 	helper_init(h, instance, -1);
-	return spawn(program_dir, "--owner", getuid(), &h->fd, &h->child, &h->child_fd, e);
+	return spawn(program_dir, how, getuid(), &h->fd, &h->child, &h->child_fd, e);
 }
 
 /* ---- the door ---------------------------------------------------------------------------------------- */
@@ -158,17 +159,28 @@ static int through_door(struct helper *h, const char *instance, struct err *e)
 	return 0;
 }
 
-int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+static int open_how(struct helper *h, const char *instance, const char *program_dir, const char *how,
+	struct err *e)
 {
 	int rc = door_fd >= 0 ? through_door(h, instance, e) : helper_connect(h, instance, e);
 
 	if (rc > 0 && geteuid() == 0)
-		rc = start_child(instance, program_dir, h, e);
+		rc = start_child(instance, program_dir, how, h, e);
 	if (rc <= 0)
 		return rc;
 	err_set(e, ERR_DENIED, "no reconcile-helper is running");
 	err_hint(e, "as root, install the units of contrib/systemd; see docs/privileges.md");
 	return 1;
+}
+
+int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_how(h, instance, program_dir, "--owner", e);
+}
+
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_how(h, instance, program_dir, "--look", e);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------- */
@@ -248,8 +260,16 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
 	union helper_answer *a, struct err *e)
 {
-	h->seq++;
-	return helper_again(h, verb, r, fd, a, e);
+	unsigned tries = 0;
+	int rc;
+
+	/* Links came and went while the helper looked: it has done nothing, and looks again. */
+	do {
+		err_clear(e);
+		h->seq++;
+		rc = helper_again(h, verb, r, fd, a, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e)

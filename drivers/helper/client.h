@@ -31,6 +31,9 @@ struct helper {
  * how to get one; -1 with e. */
 int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e);
 
+/* The same for who only looks: a child of our own answers no other verbs. */
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e);
+
 /* As root, before becoming uid: start a reconcile-helper for it and keep the door to it, which processes
  * that we go on in have too; helper_open goes through it from then on. The helper ends when all of them
  * have. 0; 1 there is no such program; -1 with e. Once a process. */

@@ -4,6 +4,7 @@
  *	                                   who may ask stands in /etc/reconcile/helper.conf
  *	reconcile-helper --owner UID       on the connected socket that is descriptor 3, for that uid; ends
  *	                                   with the connection. Root's reconcile starts it like this.
+ *	reconcile-helper --look UID        the same, and only for verbs that change nothing
  *	reconcile-helper --door UID        the same, but descriptor 3 brings connections, one a message, for
  *	                                   that uid; ends with the last of them and the door
  *	    --conf FILE                    another configuration
@@ -31,7 +32,7 @@ static struct server server; /* a good 100 KiB: not for the stack */
 
 struct arguments {
 	const char *conf, *cgroup;
-	bool has_owner, door;
+	bool has_owner, door, looks;
 	uint32_t owner;
 };
 
@@ -52,6 +53,7 @@ static int take_owner(const char *key, const char *text, struct arguments *a, st
 	a->owner = (uint32_t)v;
 	a->has_owner = true;
 	a->door = !strcmp(key, "--door");
+	a->looks = !strcmp(key, "--look");
 	return 0;
 }
 
@@ -59,7 +61,8 @@ static int take_arguments(int argc, char **argv, struct arguments *a, struct err
 {
 	*a = (struct arguments){.conf = HELPER_CONF, .cgroup = "reconcile"};
 	for (int i = 1; i < argc; i += 2) {
-		const bool owner = !strcmp(argv[i], "--owner") || !strcmp(argv[i], "--door");
+		const bool owner = !strcmp(argv[i], "--owner") || !strcmp(argv[i], "--door") ||
+			!strcmp(argv[i], "--look");
 
 		if (i + 1 == argc)
 			return err_set(e, ERR_USAGE, "%.40s: needs a value, or is not known", argv[i]);
@@ -137,6 +140,7 @@ static int set_up(const struct arguments *a, struct err *e)
 	if (read_conf(a, e) < 0 || op_host_open(&server.host, a->cgroup, e) < 0)
 		return -1;
 	server.stop = &stop;
+	server.only_reads = a->looks;
 	server.quiet = a->has_owner; /* its log would stand among what reconcile prints */
 	server.listen_fd = a->has_owner ? -1 : FIRST_FD;
 	server.door_fd = a->door ? FIRST_FD : 0;

@@ -17,6 +17,8 @@ struct op_host {
 	struct fw *fw;
 	int cgroup_fd;    /* our folder in the cgroup tree; -1: there is none */
 	char cgroup[128]; /* its path below the tree's root, "/reconcile" */
+	/* The links that were counted last, and made since: no fewer than there are. */
+	struct { uint64_t kind, n; uint32_t uid; } counted;
 };
 
 struct op {

@@ -78,15 +78,27 @@ static int count_link(const struct rtnl_link *link, void *arg)
 	return 0;
 }
 
+/* Counting is a dump of all links: a thousand taps are not counted a thousand times. What others of the
+ * caller's uid remove meanwhile makes the number too large; then it is counted again. */
 static int check_room(struct op *op, enum helper_kind kind, struct err *e)
 {
 	const uint64_t most = kind == HELPER_KIND_TAP ? op->limits->taps : op->limits->bridges;
 	struct counting c = {.op = op, .kind = kind};
 
+	if (op->host->counted.kind == kind && op->host->counted.uid == op->owner->uid &&
+		op->host->counted.n < most) {
+		op->host->counted.n++;
+		return 0;
+	}
+	op->host->counted.kind = 0;
 	if (rtnl_links(&op->host->nl, count_link, &c, e) < 0)
 		return -1;
-	if (c.n < most)
+	if (c.n < most) {
+		op->host->counted.kind = kind;
+		op->host->counted.uid = op->owner->uid;
+		op->host->counted.n = c.n + 1;
 		return 0;
+	}
 	err_set(e, ERR_LIMIT, "uid %u has %lu %s, and may have no more", op->owner->uid,
 		(unsigned long)c.n, kind == HELPER_KIND_TAP ? "taps" : "bridges");
 	return err_hint(e, "root can raise it in %s", HELPER_CONF);

@@ -83,6 +83,8 @@ static int run(struct server *s, const struct helper_owner *o, const struct help
 
 	if (!op.limits)
 		return err_set(e, ERR_DENIED, "uid %u may not ask", o->uid);
+	if (s->only_reads && !helper_verb(c->verb)->reads)
+		return err_set(e, ERR_DENIED, "this helper only looks");
 	rc = op_table[c->verb](&op, r, a, e);
 	/* An outcome that a verb passes on by mistake is no success. */
 	if (rc > 0)
@@ -188,8 +190,8 @@ static void drop_fds(struct message *msg)
 static bool serve(struct server *s, struct server_connection *c)
 {
 	/* One byte more than any request may have: a longer one is seen to be longer. */
-	uint8_t in[SERVER_REQUEST_MAX + 1], out[HELPER_WIRE_MAX];
-	struct message msg;
+	uint8_t in[SERVER_REQUEST_MAX + 1] = {0}, out[HELPER_WIRE_MAX];
+	struct message msg = {.n_fds = 0};
 	size_t n_out = 0;
 	ssize_t n;
 	bool go_on;
@@ -283,8 +285,8 @@ static bool is_connection(int fd)
 static bool open_door(struct server *s)
 {
 	struct err ignored = ERR_INIT;
-	struct message msg;
-	char byte;
+	struct message msg = {.n_fds = 0};
+	char byte = 0;
 	const ssize_t n = receive(s->door_fd, &byte, sizeof(byte), &msg);
 
 	if (n == 1 && msg.n_fds == 1 && is_connection(msg.fds[0])) {

@@ -43,6 +43,7 @@ struct server {
 	size_t n;
 	struct server_kept kept[SERVER_KEPT];
 	size_t next_kept;
+	bool only_reads;                     /* verbs that change something are refused */
 	bool quiet;                          /* no line per request on stderr */
 };
 

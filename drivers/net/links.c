@@ -29,11 +29,17 @@ static int keep_link(const struct rtnl_link *link, void *arg)
 int links_load(struct host *h, struct links *out, struct err *e)
 {
 	_cleanup_rtnl_ struct rtnl nl = {0};
+	unsigned tries = 0;
+	int rc;
 
-	*out = (struct links){.a = h->arena, .owner = links_owner(h)};
 	if (rtnl_open(&nl, e) < 0)
 		return -1;
-	return rtnl_links(&nl, keep_link, out, e);
+	do {
+		err_clear(e);
+		*out = (struct links){.a = h->arena, .owner = links_owner(h)};
+		rc = rtnl_links(&nl, keep_link, out, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 static int keep_address(int ifindex, uint32_t address, unsigned prefix, void *arg)
@@ -47,10 +53,17 @@ static int keep_address(int ifindex, uint32_t address, unsigned prefix, void *ar
 int links_load_addresses(struct links *l, struct err *e)
 {
 	_cleanup_rtnl_ struct rtnl nl = {0};
+	unsigned tries = 0;
+	int rc;
 
 	if (rtnl_open(&nl, e) < 0)
 		return -1;
-	return rtnl_addresses(&nl, keep_address, l, e);
+	do {
+		err_clear(e);
+		l->addresses.n = 0;
+		rc = rtnl_addresses(&nl, keep_address, l, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 static bool is_ours(const struct links *l, int ifindex)
@@ -73,10 +86,17 @@ static int keep_route(int ifindex, uint32_t address, unsigned prefix, void *arg)
 int links_load_routes(struct links *l, struct err *e)
 {
 	_cleanup_rtnl_ struct rtnl nl = {0};
+	unsigned tries = 0;
+	int rc;
 
 	if (rtnl_open(&nl, e) < 0)
 		return -1;
-	return rtnl_routes(&nl, keep_route, l, e);
+	do {
+		err_clear(e);
+		l->routes.n = 0;
+		rc = rtnl_routes(&nl, keep_route, l, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
 }
 
 const struct rtnl_link *links_find(const struct links *l, enum helper_kind kind, uint64_t index)

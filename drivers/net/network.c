@@ -92,8 +92,10 @@ static bool want_of(const struct kvs *facts, struct want *w)
 		return false;
 	w->subnet = netaddr_subnet(address);
 	w->address = w->subnet.address;
+	if (w->subnet.bits < 16 || w->subnet.bits > 30)
+		return false;
 	w->subnet.address &= UINT32_MAX << (32 - w->subnet.bits);
-	return w->subnet.bits >= 16 && w->subnet.bits <= 30;
+	return true;
 }
 
 /* What is wrong with the addresses of the bridge, NULL if nothing is. */

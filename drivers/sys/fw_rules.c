@@ -362,6 +362,42 @@ static int by_key(const void *a, const void *b)
 	return fw_elem_compare(a, b);
 }
 
+static void swap(uint8_t *a, uint8_t *b, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		const uint8_t byte = a[i];
+
+		a[i] = b[i];
+		b[i] = byte;
+	}
+}
+
+/* Let the element at its place below n sink until its children are not larger. */
+static void sink(uint8_t *v, size_t at, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	for (size_t child; (child = 2 * at + 1) < n; at = child) {
+		if (child + 1 < n && compare(v + child * size, v + (child + 1) * size) < 0)
+			child++;
+		if (compare(v + at * size, v + child * size) >= 0)
+			return;
+		swap(v + at * size, v + child * size, size);
+	}
+}
+
+/* A heap sort. The C library's allocates, and asks the system how much memory there is: the root helper
+ * does neither. */
+static void sort(void *list, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	uint8_t *v = list;
+
+	for (size_t i = n / 2; i-- > 0;)
+		sink(v, i, n, size, compare);
+	for (size_t i = n; i-- > 1;) {
+		swap(v, v + i * size, size);
+		sink(v, 0, i, size, compare);
+	}
+}
+
 void fw_elems(const struct fw_owner *o, const struct fw_facts *f, struct fw_elems *out)
 {
 	out->n = 0;
@@ -373,7 +409,7 @@ void fw_elems(const struct fw_owner *o, const struct fw_facts *f, struct fw_elem
 		guest(o, &f->net, &f->guests[i], out);
 	for (size_t i = 0; i < f->n_forwards; i++)
 		forward(&f->forwards[i], out);
-	qsort(out->v, out->n, sizeof(out->v[0]), by_key);
+	sort(out->v, out->n, sizeof(out->v[0]), by_key);
 }
 
 /* ---- whether facts agree --------------------------------------------------------------------------- */
@@ -407,7 +443,7 @@ static int by_number(const void *a, const void *b)
 /* Sorts v. */
 static bool has_twice(uint32_t *v, size_t n)
 {
-	qsort(v, n, sizeof(v[0]), by_number);
+	sort(v, n, sizeof(v[0]), by_number);
 	for (size_t i = 1; i < n; i++)
 		if (v[i] == v[i - 1])
 			return true;

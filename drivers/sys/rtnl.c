@@ -51,10 +51,27 @@ static struct ifinfomsg *link_message(struct rtnl *nl, struct message *m, uint16
 	return info;
 }
 
-/* Send and take every answer to it, each through cb, until the last. 0, or the errno. */
+/* Whether the kernel's list changed while it was dumped (NLM_F_DUMP_INTR, netlink(7)): entries may be missing
+ * or there twice. The mark is taken away, so that the dump is read to its end all the same: until then
+ * the socket takes no other. */
+static bool take_interruption(void *buf, size_t n)
+{
+	struct nlmsghdr *head = buf;
+	bool found = false;
+
+	for (int left = (int)n; mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) {
+		found |= (head->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+		head->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+	}
+	return found;
+}
+
+/* Send and take every answer to it, each through cb, until the last. 0, or the errno; EINTR: what was
+ * told is not to be believed. */
 static int ask(struct rtnl *nl, struct message *m, mnl_cb_t cb, void *arg)
 {
 	char buf[BUF_BYTES];
+	bool interrupted = false;
 	int rc = MNL_CB_OK;
 
 	if (mnl_socket_sendto(nl->sock, m->head, m->head->nlmsg_len) < 0)
@@ -69,10 +86,11 @@ static int ask(struct rtnl *nl, struct message *m, mnl_cb_t cb, void *arg)
 		/* What is left of an earlier, interrupted question is not ours. */
 		if (((struct nlmsghdr *)buf)->nlmsg_seq != m->head->nlmsg_seq)
 			continue;
+		interrupted |= take_interruption(buf, (size_t)n);
 		rc = mnl_cb_run(buf, (size_t)n, m->head->nlmsg_seq,
 			mnl_socket_get_portid(nl->sock), cb, arg);
 	}
-	return rc < 0 ? errno : 0;
+	return rc < 0 ? errno : interrupted ? EINTR : 0;
 }
 
 static int act(struct rtnl *nl, struct message *m)

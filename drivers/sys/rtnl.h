@@ -7,6 +7,7 @@
 
 #include "schema/base/err.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,14 @@ int rtnl_get(struct rtnl *nl, const char *name, struct rtnl_link *out, struct er
 
 /* The link of that index. 0 found; 1 there is none; -1 with e. */
 int rtnl_get_index(struct rtnl *nl, int ifindex, struct rtnl_link *out, struct err *e);
+
+/* The lists below fail with errnum EINTR when they changed while they were read: what each was told is not to
+ * be believed. Whether to begin anew; tries begins with 0. */
+#define RTNL_TRIES 20u
+static inline bool rtnl_ask_again(const struct err *e, unsigned *tries)
+{
+	return e && e->errnum == EINTR && ++*tries < RTNL_TRIES;
+}
 
 /* Each link of the network namespace, until each returns non-zero. */
 int rtnl_links(struct rtnl *nl, int (*each)(const struct rtnl_link *link, void *arg), void *arg,

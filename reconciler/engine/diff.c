@@ -76,16 +76,19 @@ static enum change field_cost(const struct field *f, const char *from, const cha
 	return CHANGE_DATA_LOSS;
 }
 
-/* The recorded value of a field. Rows keep them in the order of the table, so it is nearly always the
- * next one. */
-static const char *recorded_value(const struct kvs *fields, const char *path, size_t *next)
+/* The recorded value of a field. Rows keep them in the order of the table: it is the next one, or there
+ * is none. A row in which that is not so (another version wrote it) has to be searched. */
+static const char *recorded_value(const struct kvs *fields, const char *path, bool in_order, size_t *next)
 {
+	if (!in_order)
+		return kvs_get(fields, path);
 	if (*next < fields->n && !strcmp(fields->v[*next].key, path))
 		return fields->v[(*next)++].value;
-	return kvs_get(fields, path);
+	return NULL;
 }
 
-static void compare_fields(struct arena *a, const struct view *v, struct delta *c)
+/* False: the row is not in the order of the table, and what was found says nothing. */
+static bool compare_in(struct arena *a, const struct view *v, bool in_order, struct delta *c)
 {
 	const struct spec_head *head = v->object->spec;
 	const struct noun *noun = head->noun;
@@ -98,7 +101,7 @@ static void compare_fields(struct arena *a, const struct view *v, struct delta *
 
 		if (f->feeds != v->object->kind)
 			continue;
-		from = recorded_value(&v->record->fields, f->path, &next);
+		from = recorded_value(&v->record->fields, f->path, in_order, &next);
 		to = field_print(a, f, head);
 		if (from == to || (from && to && !strcmp(from, to)))
 			continue;
@@ -111,6 +114,17 @@ static void compare_fields(struct arena *a, const struct view *v, struct delta *
 		r->to = to;
 		r->pos = head->at[i].line ? head->at[i] : head->pos;
 	}
+	return !in_order || next == v->record->fields.n;
+}
+
+/* The first of its reasons: there are none before. */
+static void compare_fields(struct arena *a, const struct view *v, struct delta *c)
+{
+	if (compare_in(a, v, true, c))
+		return;
+	c->reasons.n = 0;
+	c->cost = CHANGE_NONE;
+	compare_in(a, v, false, c);
 }
 
 /* The object's own content: what resolve found outside against what was recorded. */
@@ -339,6 +353,12 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 			v->observed.reason ? v->observed.reason : "is not as it should be";
 	}
 	settle(a, v, rec, seen, out);
+	if (v->note && out->verdict == VERDICT_CREATE) {
+		struct reason *r = add_reason(a, out, CHANGE_NONE);
+
+		r->text = v->note;
+		r->pos = v->object->spec->pos;
+	}
 	if (out->left)
 		block_change(a, v, out);
 }

@@ -136,7 +136,8 @@ const char *drift_text(const struct view *v)
 
 static const char *const fields[KIND_N] = {
 	[KIND_IMAGE] = "content", [KIND_KERNEL] = "content", [KIND_DISK] = "disk",
-	[KIND_VM] = "running", [KIND_NETWORK] = "bridge", [KIND_NIC] = "network",
+	[KIND_VM] = "running", [KIND_NETWORK] = "bridge", [KIND_FIREWALL] = "rules",
+	[KIND_NIC] = "network",
 };
 
 const char *drift_field(const struct view *v)

@@ -68,9 +68,9 @@ static int row_parse(struct arena *a, const json_t *j, struct record *out, struc
 	};
 	if (out->kind != KIND_VM && out->kind != KIND_DISK && out->kind != KIND_NIC)
 		return err_set(e, ERR_CONTENT, "a row of an unexpected kind");
-	if (json_to_kvs(a, json_text(a, json_object_get(j, "fields")), "fields", &out->fields, e) < 0)
+	if (json_kvs(a, json_object_get(j, "fields"), "fields", &out->fields, e) < 0)
 		return -1;
-	return json_to_kvs(a, json_text(a, json_object_get(j, "facts")), "facts", &out->facts, e);
+	return json_kvs(a, json_object_get(j, "facts"), "facts", &out->facts, e);
 }
 
 static int rows_parse(struct arena *a, const json_t *list, const char *vm, struct records *out,
@@ -186,7 +186,7 @@ int handles_read(struct arena *a, int state_fd, const char *instance, const char
 		wrong = err.msg;
 	if (!wrong)
 		wrong = distrust(a, root, instance, vm);
-	if (!wrong && (json_to_kvs(a, json_text(a, json_object_get(root, "facts")), "facts",
+	if (!wrong && (json_kvs(a, json_object_get(root, "facts"), "facts",
 			       &out->facts, &err) < 0 ||
 			rows_parse(a, json_object_get(root, "rows"), vm, &out->rows, &err) < 0))
 		wrong = err.msg;

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ANOTHERS "it is another user's: run this as that user, or name another folder with --state-dir"
+
 static const struct place {
 	const char *env, *root, *xdg, *fallback;
 } places[] = {
@@ -81,9 +83,10 @@ static int check_folder(const char *path, int fd, struct err *e)
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "cannot look at %s", path);
-	if (st.st_uid != geteuid())
-		return err_set(e, ERR_CONFIG, "%s belongs to user %u, not to you", path,
-			(unsigned)st.st_uid);
+	if (st.st_uid != geteuid()) {
+		err_set(e, ERR_CONFIG, "%s belongs to user %u, not to you", path, (unsigned)st.st_uid);
+		return err_hint(e, ANOTHERS);
+	}
 	if (st.st_mode & 022) {
 		err_set(e, ERR_CONFIG, "%s can be written to by others", path);
 		return err_hint(e, "chmod go-w %s", path);
@@ -97,6 +100,8 @@ static int misplaced(struct err *e)
 {
 	if (e->errnum == ENOTDIR || e->errnum == ELOOP || e->errnum == ENAMETOOLONG)
 		e->kind = ERR_CONFIG;
+	if (e->errnum == EACCES && !e->hint[0])
+		err_hint(e, ANOTHERS);
 	return -1;
 }
 

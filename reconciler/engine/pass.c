@@ -31,6 +31,9 @@ static void believe_process(struct pass *p, struct record *r, const struct kvs *
 	for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
 		if (kvs_get(facts, newer[i]))
 			kvs_set(p->a, &r->facts, newer[i], kvs_get(facts, newer[i]));
+	/* A row that lost it has no other witness, and the id must not be given to another VM. */
+	if (!kvs_get(&r->facts, "cid") && kvs_get(facts, "pid"))
+		kvs_set(p->a, &r->facts, "cid", kvs_get(facts, "cid"));
 }
 
 static void load_handles(struct pass *p, struct record *r)
@@ -78,6 +81,9 @@ static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
 
+	for (int kind = 0; p->looks && kind < KIND_N; kind++)
+		if (driver_look_for((enum kind)kind).prepare)
+			driver_look_for((enum kind)kind).prepare(&p->home.host, p->spec && p->spec->networks.n);
 	if (rc < 0 || (p->looks && cage_enter(e) < 0))
 		return -1;
 	if (rc == 0 && (store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0 ||

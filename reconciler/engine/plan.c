@@ -6,6 +6,7 @@
  *	                 ^---------- disk delete, update
  *	image, kernel create <- disk create <- vm start <- guest wait <- start of what depends on it
  *	network create, update <- nic create, update <- vm start
+ *	network create, update <- firewall create, update <- vm start
  *	guest stop <- vm stop <- nic delete <- network delete
  */
 #include "reconciler/engine/planner.h"
@@ -41,11 +42,22 @@ const struct view *views_find(const struct views *views, enum kind kind, const c
 	return bsearch(&key, views->v, views->n, sizeof(*views->v), compare_key);
 }
 
+/* Views are gone through in order: the disk of this VM stands behind that of the one before, and its image
+ * is the same one. What was found last, and its neighbour, are asked first. */
 uint32_t planner_find(const struct planner *p, enum kind kind, const char *name)
 {
-	const struct view *v = views_find(p->views, kind, name);
+	const struct key key = {kind, name};
+	const struct view *v = NULL;
 
-	return v ? (uint32_t)(v - p->views->v) : NO_STEP;
+	for (uint32_t i = p->last[kind]; !v && i < p->views->n && i <= p->last[kind] + 1; i++)
+		if (compare_key(&key, &p->views->v[i]) == 0)
+			v = &p->views->v[i];
+	if (!v)
+		v = views_find(p->views, kind, name);
+	if (!v)
+		return NO_STEP;
+	p->last[kind] = (uint32_t)(v - p->views->v);
+	return p->last[kind];
 }
 
 /* What a dependent compares: its use of the object, else the object's content. */
@@ -58,7 +70,8 @@ static const char *identity(const struct kvs *facts)
 static const char *id_of(void *arg, enum kind kind, const char *name)
 {
 	const struct planner *p = arg;
-	const struct view *v = views_find(p->views, kind, name);
+	const uint32_t i = planner_find(p, kind, name);
+	const struct view *v = i == NO_STEP ? NULL : &p->views->v[i];
 
 	if (!v || !v->object)
 		return NULL;
@@ -256,10 +269,28 @@ static void reserve_fixed_cid(struct planner *p, uint32_t i, const char *owner)
 	}
 }
 
+/* Rows that this plan makes nothing of: a VM that goes is there until it was stopped, one of another source
+ * stays. What their rows say counts also where the lease was lost. */
+static void reserve_others(struct planner *p)
+{
+	vec_each(r, p->records) {
+		const uint64_t cid = r->kind == KIND_VM ? kvs_u64(&r->facts, "cid", 0) : 0;
+		uint32_t i;
+
+		if (!cid || lease_owner(&p->leases, PLAN_CID_POOL, cid))
+			continue;
+		i = planner_find(p, KIND_VM, r->name);
+		if (i == NO_STEP || !p->views->v[i].object)
+			lease_add(&p->leases, &(struct lease){PLAN_CID_POOL,
+				arena_printf(p->a, "vm/%s", r->name), cid});
+	}
+}
+
 /* Fixed ids first, then those that VMs run with although no lease says so (the database was lost, or
  * this row of it): a VM that gets any must not be given one of them. */
 static void reserve_cids(struct planner *p)
 {
+	reserve_others(p);
 	for (int fixed = 1; fixed >= 0; fixed--)
 		for (uint32_t i = 0; i < p->views->n; i++) {
 			const struct view *v = &p->views->v[i];
@@ -358,7 +389,8 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 static bool is_named_anew(const struct delta *d)
 {
 	return planner_is_made_anew(d) || !d->view->record ||
-		((d->kind == KIND_NETWORK || d->kind == KIND_NIC) && d->verdict != VERDICT_NONE);
+		((d->kind == KIND_NETWORK || d->kind == KIND_FIREWALL || d->kind == KIND_NIC) &&
+		d->verdict != VERDICT_NONE);
 }
 
 /* The usual case in a pass that has nothing to do: no copy is needed. */
@@ -416,6 +448,7 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 		.deltas = arena_array(a, views->n + 1, sizeof(struct delta)),
 		.facts = arena_array(a, views->n + 1, sizeof(struct kvs *)),
 	};
+	p.last = arena_array(a, KIND_N + 1, sizeof(*p.last));
 	p.at = arena_array(a, views->n + 1, sizeof(*p.at));
 	p.leased = arena_array(a, views->n + 1, sizeof(*p.leased));
 	lease_book_init(&p.leases, a, leases);

@@ -33,11 +33,15 @@ static void take(struct planner *p, const char *pool, const char *owner, uint64_
 	if (had)
 		lease_drop(&p->leases, pool, had);
 	lease_add(&p->leases, &l);
-	vec_each(t, &p->plan->take)
-		if (!strcmp(t->pool, pool) && !strcmp(t->owner, owner)) {
-			t->value = value;
-			return;
-		}
+	/* One that it had may have been taken just now, by this plan. */
+	for (size_t i = 0; had && i < p->plan->take.n; i++) {
+		struct lease *t = &p->plan->take.v[i];
+
+		if (strcmp(t->pool, pool) != 0 || strcmp(t->owner, owner) != 0)
+			continue;
+		t->value = value;
+		return;
+	}
 	*vec_push(p->a, &p->plan->take) = l;
 }
 
@@ -71,6 +75,25 @@ static void block(struct planner *p, uint32_t i, const char *text, struct pos po
 			p->plan->deltas[i].name), pos);
 }
 
+static bool is_in(const struct vm_spec *vm, const char *network)
+{
+	for (size_t i = 0; i < vm->networks.n; i++)
+		if (!strcmp(vm->networks.v[i], network))
+			return true;
+	return false;
+}
+
+/* And no interface in a network that cannot be had. */
+static void block_network(struct planner *p, uint32_t i, const char *text, struct pos pos)
+{
+	const char *name = p->plan->deltas[i].name;
+
+	block(p, i, text, pos);
+	for (uint32_t k = 0; k < p->views->n; k++)
+		if (is_planned(p, k, KIND_NIC) && is_in(vm_of(&p->views->v[k]), name))
+			block(p, k, arena_printf(p->a, "network/%s is in conflict", name), pos);
+}
+
 static struct kvs *leases_of(struct planner *p, uint32_t i)
 {
 	if (!p->leased[i])
@@ -86,10 +109,16 @@ static void reserve_network(struct planner *p, uint32_t i)
 	const struct net_spec *s = net_of(v);
 	const char *owner = arena_printf(p->a, "network/%s", s->head.name);
 	const uint32_t gateway = net_gateway(s);
+	const char *holder = lease_owner(&p->leases, PLAN_IPV4_POOL, gateway);
 	uint64_t bridge = lease_of(&p->leases, PLAN_BRIDGE_POOL, owner);
 
+	/* A VM in it that leased what becomes the gateway's gets another one: it restarts anyway. One that
+	 * asks for it by number was refused with the spec. */
+	if (holder && !strncmp(holder, "vm/", 3) && strchr(holder, '@') &&
+		!strcmp(strchr(holder, '@') + 1, s->head.name))
+		lease_drop(&p->leases, PLAN_IPV4_POOL, gateway);
 	if (!is_free_for(p, PLAN_IPV4_POOL, owner, gateway)) {
-		block(p, i, arena_printf(p->a, "its gateway %s is in use by %s",
+		block_network(p, i, arena_printf(p->a, "its gateway %s is in use by %s",
 			netaddr_print(p->a, gateway), lease_owner(&p->leases, PLAN_IPV4_POOL, gateway)),
 			field_pos(&s->head, "gateway"));
 		return;
@@ -270,6 +299,108 @@ static void each_nic(struct planner *p, void (*fn)(struct planner *p, const stru
 	}
 }
 
+/* ---- the rules of networks --------------------------------------------------------------------- */
+
+/* The guests that the rules of one network know, each "TAP=MAC=ADDRESS". */
+struct guests {
+	VEC(const char *) list;
+	size_t bytes;
+};
+
+static void add_guest(struct planner *p, struct guests *g, const struct kvs *facts, const char *network)
+{
+	const char *tap = kvs_get(facts, arena_printf(p->a, "tap.%s", network));
+	const char *mac = kvs_get(facts, arena_printf(p->a, "mac.%s", network));
+	const char *address = kvs_get(facts, arena_printf(p->a, "address.%s", network));
+
+	if (!tap || !mac || !address)
+		return;
+	*vec_push(p->a, &g->list) = arena_printf(p->a, "%s=%s=%s", tap, mac, address);
+	g->bytes += strlen(g->list.v[g->list.n - 1]) + 1;
+}
+
+/* A VM that is in conflict goes on with what it has, and so does what the rules know of it. */
+static void gather_guests(struct planner *p, struct guests *of)
+{
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		const struct kvs *facts = p->leased[i];
+
+		if (!v->object || v->object->kind != KIND_NIC)
+			continue;
+		if (!facts && v->record)
+			facts = &v->record->facts;
+		if (!facts)
+			continue;
+		for (size_t k = 0; k < vm_of(v)->networks.n; k++) {
+			const char *network = vm_of(v)->networks.v[k];
+			const uint32_t on = planner_find(p, KIND_FIREWALL, network);
+
+			if (on != NO_STEP)
+				add_guest(p, &of[on], facts, network);
+		}
+	}
+}
+
+static const char *join_guests(struct arena *a, const struct guests *g)
+{
+	char *text = arena_alloc(a, g->bytes + 1), *at = text;
+
+	vec_each(one, &g->list) {
+		const size_t n = strlen(*one);
+
+		memcpy(at, *one, n);
+		at[n] = ' ';
+		at += n + 1;
+	}
+	if (at > text)
+		at[-1] = '\0';
+	return text;
+}
+
+/* Where the ports of this host lead, each "tcp=LISTEN=PORT=ADDRESS=PORT". One whose VM has no address is
+ * left out: the VM is in conflict. */
+static const char *forwards_of(struct planner *p, const struct net_spec *s)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < s->forwards.n; i++) {
+		const char *forward = s->forwards.v[i];
+		const uint32_t nic = planner_find(p, KIND_NIC, value_forward_vm(p->a, forward));
+		const struct value_port port = value_split_port(forward);
+		const struct kvs *facts = nic == NO_STEP ? NULL : p->leased[nic] ? p->leased[nic]
+			: p->views->v[nic].record ? &p->views->v[nic].record->facts : NULL;
+		const char *address = facts ? kvs_get(facts, arena_printf(p->a, "address.%s", s->head.name))
+			: NULL;
+
+		if (address)
+			text = arena_printf(p->a, "%s%s%s=%s=%u=%s=%u", text, *text ? " " : "",
+				port.is_udp ? "udp" : "tcp", netaddr_print(p->a, port.address), port.port,
+				address, value_forward_port(forward));
+	}
+	return text;
+}
+
+static void plan_firewalls(struct planner *p)
+{
+	struct guests *of = arena_array(p->a, p->views->n + 1, sizeof(*of));
+
+	gather_guests(p, of);
+	for (uint32_t i = 0; i < p->views->n; i++) {
+		const struct view *v = &p->views->v[i];
+		const char *had = v->record ? kvs_get(&v->record->facts, "guests") : NULL, *text;
+
+		if (!is_planned(p, i, KIND_FIREWALL))
+			continue;
+		text = join_guests(p->a, &of[i]);
+		kvs_set(p->a, leases_of(p, i), "guests", text);
+		kvs_set(p->a, leases_of(p, i), "forwards", forwards_of(p, net_of(v)));
+		if (had && strcmp(had, text) != 0)
+			diff_raise(p->a, &p->plan->deltas[i], CHANGE_LIVE,
+				"other VMs, or other addresses, are in its network", v->object->spec->pos);
+	}
+}
+
 void plan_net_leases(struct planner *p)
 {
 	for (uint32_t i = 0; i < p->views->n; i++)
@@ -278,4 +409,5 @@ void plan_net_leases(struct planner *p)
 	each_nic(p, reserve_fixed);
 	each_nic(p, reserve_recorded);
 	each_nic(p, lease_rest);
+	plan_firewalls(p);
 }

@@ -69,6 +69,8 @@ static void order_content(struct planner *p, uint32_t user, uint32_t content)
 	need(p, user, START, content, CREATE);
 	if (p->plan->deltas[content].kind == KIND_NETWORK)
 		order_network(p, user, content);
+	if (p->plan->deltas[content].kind == KIND_FIREWALL)
+		need(p, user, START, content, UPDATE);
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
 		need(p, content, PRUNE, user, uses[i]);
 		if (p->plan->deltas[content].verdict == VERDICT_DELETE ||
@@ -167,6 +169,8 @@ int plan_order(struct planner *p, struct err *e)
 	uint32_t *order = arena_array(p->a, n + 1, sizeof(*order));
 	uint32_t cycle;
 
+	if (!n)
+		return 0;
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		order_within(p, i);
 		if (p->plan->deltas[i].kind == KIND_DISK)

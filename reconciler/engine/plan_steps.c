@@ -165,21 +165,22 @@ static void plan_disk(struct planner *p, uint32_t i)
 	}
 }
 
-/* A bridge is made once and then changed in place: it is never taken from under running VMs. */
+/* A bridge and its rules are made once and then changed in place: they are never taken from under running
+ * VMs. */
 static void plan_network(struct planner *p, uint32_t i)
 {
 	const struct delta *d = &p->plan->deltas[i];
 	struct step *s;
 
 	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET) {
-		delete_args(p, i, &d->view->record->facts, add_step(p, i, DELETE, STEP_DELETE, KIND_NETWORK));
+		delete_args(p, i, &d->view->record->facts, add_step(p, i, DELETE, STEP_DELETE, d->kind));
 		return;
 	}
 	if (d->verdict == VERDICT_NONE || d->verdict == VERDICT_ADOPT ||
-		(d->verdict == VERDICT_LIVE && d->view->observed.seen == SEEN_SAME))
+		(d->kind == KIND_NETWORK && d->verdict == VERDICT_LIVE && d->view->observed.seen == SEEN_SAME))
 		return;
-	s = d->verdict == VERDICT_CREATE ? add_step(p, i, CREATE, STEP_CREATE, KIND_NETWORK)
-		: add_step(p, i, UPDATE, STEP_UPDATE, KIND_NETWORK);
+	s = d->verdict == VERDICT_CREATE ? add_step(p, i, CREATE, STEP_CREATE, d->kind)
+		: add_step(p, i, UPDATE, STEP_UPDATE, d->kind);
 	kvs_copy(p->a, &s->args, p->plan->facts[i]);
 }
 
@@ -276,6 +277,7 @@ void plan_steps(struct planner *p)
 		[KIND_IMAGE] = plan_content,
 		[KIND_KERNEL] = plan_content,
 		[KIND_NETWORK] = plan_network,
+		[KIND_FIREWALL] = plan_network,
 		[KIND_DISK] = plan_disk,
 		[KIND_NIC] = plan_nic,
 		[KIND_VM] = plan_vm,

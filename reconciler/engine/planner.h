@@ -18,8 +18,9 @@ struct planner {
 	struct plan *plan;
 	const struct records *records;
 	struct lease_book leases; /* taken now, and by this plan so far */
+	uint32_t *last; /* per kind: index of the view that was found last */
 	uint32_t (*at)[ROLE_N]; /* per view: index of the step with that role, or NO_STEP */
-	struct kvs **leased; /* per view of a network or an interface: what was leased for it; NULL: nothing */
+	struct kvs **leased; /* per view of a network, its rules or an interface: what was leased for it; NULL: nothing */
 	struct map files[KIND_N]; /* who uses a file that is named by content: plan_steps.c */
 };
 

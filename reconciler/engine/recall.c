@@ -9,7 +9,8 @@
 static const struct noun *noun_of(enum kind kind)
 {
 	static const struct noun *const own[KIND_N] = {[KIND_IMAGE] = &noun_image,
-		[KIND_KERNEL] = &noun_kernel, [KIND_NETWORK] = &noun_network};
+		[KIND_KERNEL] = &noun_kernel, [KIND_NETWORK] = &noun_network,
+		[KIND_FIREWALL] = &noun_network};
 
 	return own[kind] ? own[kind] : &noun_vm;
 }

@@ -679,9 +679,11 @@ int store_drop_unused_leases(struct store *s, struct err *e)
 		      " substr(owner, 6) NOT IN (SELECT id FROM tombstone)) OR"
 		      " (owner LIKE 'network/%' AND substr(owner, 9) NOT IN"
 		      " (SELECT name FROM object WHERE kind = 'network')) OR"
-		      /* of a network that the VM has left */
-		      " (owner LIKE 'vm/%@%' AND EXISTS (SELECT 1 FROM object WHERE kind = 'nic' AND"
-		      " name = " OWNER_VM " AND json_type(facts, '$.\"tap.' || " OWNER_NET " || '\"') IS NULL))",
+		      /* of networks that the VM has left; one that failed keeps what it had */
+		      " (owner LIKE 'vm/%@%' AND " OWNER_VM " IN"
+		      " (SELECT name FROM object WHERE kind = 'vm' AND state = 'made') AND NOT EXISTS"
+		      " (SELECT 1 FROM object WHERE kind = 'nic' AND name = " OWNER_VM " AND"
+		      " json_type(facts, '$.\"tap.' || " OWNER_NET " || '\"') IS NOT NULL))",
 		"cannot give leases back", e);
 }
 

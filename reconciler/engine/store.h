@@ -185,6 +185,9 @@ int store_event_states(struct store *s, struct arena *a, int64_t at_ms, struct e
  * the next apply brings up to date; nothing else may be asked of it. */
 int store_event_floor(struct store *s, int64_t *time_ms, struct err *e);
 
+/* The seq up to which events may have been removed, and the last one given out; 0: none. */
+int store_event_span(struct store *s, int64_t *removed, int64_t *last, struct err *e);
+
 /* When there are more than keep and a tenth: remove the oldest down to keep, but not the last state
  * of an object that still exists. In the caller's transaction. */
 int store_event_trim(struct store *s, int64_t keep, struct err *e);

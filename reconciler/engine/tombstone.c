@@ -74,8 +74,9 @@ static const char *identity(const struct kvs *facts)
 	return kvs_get(facts, "use") ? kvs_get(facts, "use") : kvs_get(facts, "id");
 }
 
-/* Whether the disk can go on as it is: made from the same content, and not larger than asked for. */
-static bool can_go_on(const struct pass *p, const struct view *disk, const struct tombstone *t)
+/* Why the disk cannot go on as it is: it has to be made from the same content, and be not larger than asked
+ * for. NULL: it can. */
+static const char *what_differs(const struct pass *p, const struct view *disk, const struct tombstone *t)
 {
 	const struct vm_spec *vm = (const struct vm_spec *)(const void *)disk->object->spec;
 	const struct view *image = views_find(&p->views, KIND_IMAGE, vm->image);
@@ -83,8 +84,8 @@ static bool can_go_on(const struct pass *p, const struct view *disk, const struc
 	const char *to = image ? identity(&image->resolved) : NULL;
 
 	if (!from || (to && strcmp(from, to) != 0))
-		return false;
-	return kvs_u64(&t->disk.facts, "size", 0) <= vm->disk_size;
+		return "of another image";
+	return kvs_u64(&t->disk.facts, "size", 0) <= vm->disk_size ? NULL : "larger";
 }
 
 static struct record *row_back(struct arena *a, const struct tombstone *t, const struct record *of)
@@ -150,6 +151,7 @@ void tomb_bring_back(struct pass *p)
 	vec_each(v, &p->views) {
 		const struct tombstone *t;
 		const struct view *vm;
+		const char *differs;
 
 		if (!v->object || v->object->kind != KIND_DISK || v->drift == DRIFT_HOLD)
 			continue;
@@ -157,8 +159,12 @@ void tomb_bring_back(struct pass *p)
 		vm = views_find(&p->views, KIND_VM, v->object->name);
 		if (!t && !v->record && !(vm && vm->record)) {
 			t = find(&p->tombs.all, v->object->name, TOMB_KEPT);
-			if (t && !can_go_on(p, v, t))
+			differs = t ? what_differs(p, v, t) : NULL;
+			if (differs) { /* the plan says so before anybody agrees to it */
+				v->note = arena_printf(p->a, "made anew: its old data stays in %s, which is %s",
+					tomb_file(p->a, t->id), differs);
 				t = NULL;
+			}
 		}
 		if (t && p->source && !strcmp(t->source, p->source))
 			bring_back(p, v, vm ? &p->views.v[vm - p->views.v] : NULL, t);
@@ -288,7 +294,8 @@ static int put_back(struct store *s, struct arena *a, const struct tombstone *t,
 	*vec_push(a, &events) = event_of(a, pass, KIND_DISK, t, "undeleted", "making",
 		"its data is back");
 	*vec_push(a, &events) = event_of(a, pass, KIND_VM, t, "undeleted", "making",
-		"its identity is back");
+		kvs_get(&t->vm.facts, "cid") || !vm->name ? "its identity is back"
+			: "back without its vsock cid: another VM has that by now");
 	return store_event_add(s, &events, e);
 }
 
@@ -354,6 +361,21 @@ static int none_kept(const struct pass *p, const char *name, struct err *e)
 					  : "nothing is kept of any VM");
 }
 
+/* Whoever asked for its context id by number has it now: two rows must not both name it. */
+static const struct tombstone *with_own_cid(struct pass *p, const struct tombstone *kept)
+{
+	const char *owner = tomb_owner(p->a, kept->id);
+	struct tombstone *t = arena_new(p->a, struct tombstone);
+
+	vec_each(l, &p->leases)
+		if (!strcmp(l->owner, owner))
+			return kept;
+	*t = *kept;
+	kvs_copy(p->a, &t->vm.facts, &kept->vm.facts);
+	kvs_set(p->a, &t->vm.facts, "cid", NULL);
+	return t;
+}
+
 int tomb_undelete(struct pass *p, const char *name, const struct tombstone **out, struct err *e)
 {
 	const struct tombstone *t = find(&p->tombs.all, name, TOMB_KEPT);
@@ -366,6 +388,7 @@ int tomb_undelete(struct pass *p, const char *name, const struct tombstone **out
 		err_set(e, ERR_CONFLICT, "there is another vm/%s (from %s)", name, r->source);
 		return err_hint(e, "its name has to be free: delete or rename that one first");
 	}
+	t = with_own_cid(p, t);
 	if (store_begin(p->store, e) < 0)
 		return -1;
 	if (put_back(p->store, p->a, t, p->id, e) < 0) {

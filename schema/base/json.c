@@ -125,12 +125,19 @@ int json_to_kvs(struct arena *a, const char *text, const char *what, struct kvs 
 	struct err *e)
 {
 	_cleanup_json_ json_t *obj = NULL;
-	const char *key;
-	json_t *value;
 
 	*out = (struct kvs){0};
 	if (json_parse(text, strlen(text), what, &obj, e) < 0)
 		return -1;
+	return json_kvs(a, obj, what, out, e);
+}
+
+int json_kvs(struct arena *a, json_t *obj, const char *what, struct kvs *out, struct err *e)
+{
+	const char *key;
+	json_t *value;
+
+	*out = (struct kvs){0};
 	if (!json_is_object(obj))
 		return err_set(e, ERR_CONTENT, "%s: not a JSON object", what);
 	json_object_foreach(obj, key, value) {

@@ -39,3 +39,6 @@ char *json_text(struct arena *a, const json_t *j);
 char *json_from_kvs(struct arena *a, const struct kvs *l);
 int json_to_kvs(struct arena *a, const char *text, const char *what, struct kvs *out,
 	struct err *e);
+
+/* The same of an object that is parsed already. */
+int json_kvs(struct arena *a, json_t *obj, const char *what, struct kvs *out, struct err *e);

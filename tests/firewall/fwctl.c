@@ -58,10 +58,10 @@ static uint64_t address(const char *text, uint64_t *bits)
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	slash = strchr(copy, '/');
-	if (slash) {
+	if (slash)
 		*slash = '\0';
+	if (slash && bits)
 		*bits = strtoull(slash + 1, NULL, 10);
-	}
 	if (inet_pton(AF_INET, copy, &a) != 1)
 		stop("an address is none");
 	return ntohl(a.s_addr);

@@ -4,7 +4,7 @@
 #	out  198.51.100.2 -- eth0 198.51.100.1 \          / bridge 1 10.200.0.1/24 -- tap 1 -- a 10.200.0.2
 #	     203.0.113.5, 169.254.169.254       > the host                          `- tap 2 -- b 10.200.0.3
 #	out2 192.0.2.2    -- eth1 192.0.2.1    /          \ bridge 2 10.201.0.1/24 -- tap 3 -- c 10.201.0.2
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # build and dir are of who sources it
 
 export RECONCILE_HELPER_SOCKET=/nonexistent/socket # the helper is a child of fwctl
 mac_a=02:00:00:00:00:0a mac_b=02:00:00:00:00:0b mac_c=02:00:00:00:00:0c

@@ -60,8 +60,8 @@ int rtnl_routes(struct rtnl *nl, int (*each)(int, uint32_t, unsigned, void *), v
 int rtnl_bridge_add(struct rtnl *nl, const char *name, uint32_t mtu, const uint8_t mac[6], struct err *e) { (void)nl; (void)name; (void)mtu; (void)mac; (void)e; return -1; }
 int rtnl_set_alias(struct rtnl *nl, int i, const char *alias, struct err *e) { (void)nl; (void)i; (void)alias; (void)e; return -1; }
 int rtnl_set_mtu(struct rtnl *nl, int i, uint32_t mtu, struct err *e) { (void)nl; (void)i; (void)mtu; (void)e; return -1; }
-int rtnl_set_up(struct rtnl *nl, int i, bool up, struct err *e) { (void)nl; (void)i; (void)up; (void)e; return -1; }
 int rtnl_no_ipv6(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return -1; }
+int rtnl_set_up(struct rtnl *nl, int i, bool up, struct err *e) { (void)nl; (void)i; (void)up; (void)e; return -1; }
 int rtnl_set_master(struct rtnl *nl, int i, int m, struct err *e) { (void)nl; (void)i; (void)m; (void)e; return -1; }
 int rtnl_delete(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return -1; }
 int rtnl_address_add(struct rtnl *nl, int i, uint32_t a, unsigned p, struct err *e) { (void)nl; (void)i; (void)a; (void)p; (void)e; return -1; }

@@ -121,6 +121,8 @@ int fw_compare(struct fw *fw, const struct fw_owner *o, const struct fw_facts *f
 int fw_apply(struct fw *fw, const struct fw_owner *o, const struct fw_facts *f, struct fw_diff *d, struct err *e) { (void)fw; (void)o; (void)f; (void)d; return nothing(e); }
 int fw_remove(struct fw *fw, const struct fw_owner *o, uint32_t net, struct err *e) { (void)fw; (void)o; (void)net; return nothing(e); }
 int fw_others(struct fw *fw, const char *p, const char *but, uint32_t *n, struct err *e) { (void)fw; (void)p; (void)but; (void)e; *n = 0; return 0; }
+int rtnl_no_ipv6(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)e; return i < 0 ? -1 : 0; }
+int rtnl_routes(struct rtnl *nl, int (*each)(int, uint32_t, unsigned, void *), void *arg, struct err *e) { (void)nl; (void)each; (void)arg; (void)e; return 0; }
 int rtnl_set_up(struct rtnl *nl, int i, bool up, struct err *e) { (void)nl; (void)i; (void)up; (void)e; return 0; }
 int rtnl_set_master(struct rtnl *nl, int i, int m, struct err *e) { (void)nl; (void)i; (void)m; (void)e; return 0; }
 int rtnl_delete(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return 0; }

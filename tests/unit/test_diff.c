@@ -286,6 +286,30 @@ static void disks_grow_and_never_shrink_unasked(void **state)
 
 /* ---- content -------------------------------------------------------------------------------- */
 
+/* Another version may have written its fields in another order, or one that is no field here. */
+static void a_row_may_be_in_any_order(void **state)
+{
+	struct fixture f;
+	struct kvs turned = {0};
+	struct delta d;
+
+	(void)state;
+	make(&f, WEB, KIND_VM);
+	kvs_set(&f.a, &turned, "of_another_version", "1");
+	for (size_t i = f.record.fields.n; i-- > 0;)
+		kvs_set(&f.a, &turned, f.record.fields.v[i].key, f.record.fields.v[i].value);
+	f.record.fields = turned;
+	d = diff(&f);
+	assert_int_equal(d.verdict, VERDICT_NONE);
+	assert_int_equal(d.reasons.n, 0);
+	kvs_set(&f.a, &f.record.fields, "memory", "64MiB");
+	d = diff(&f);
+	assert_int_equal(d.reasons.n, 1);
+	assert_string_equal(d.reasons.v[0].field, "memory");
+	assert_string_equal(d.reasons.v[0].from, "64MiB");
+	arena_free(&f.a);
+}
+
 static void content_is_compared_by_identity(void **state)
 {
 	struct fixture f;
@@ -465,6 +489,7 @@ int main(void)
 		cmocka_unit_test(a_field_that_the_row_lacks),
 		cmocka_unit_test(the_highest_cost_decides),
 		cmocka_unit_test(disks_grow_and_never_shrink_unasked),
+		cmocka_unit_test(a_row_may_be_in_any_order),
 		cmocka_unit_test(content_is_compared_by_identity),
 		cmocka_unit_test(inputs_cost_what_the_edge_says),
 		cmocka_unit_test(another_source_is_a_conflict),

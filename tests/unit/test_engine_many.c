@@ -23,8 +23,20 @@ static struct shared {
 } *shared;
 static volatile sig_atomic_t cancel;
 
+/* cmocka catches what a child dies of and would go on with the next test in it. */
+static void end_if_a_child(void)
+{
+	static pid_t ours;
+
+	if (!ours)
+		ours = getpid();
+	if (getpid() != ours)
+		_exit(1);
+}
+
 static int set_up(void **state)
 {
+	end_if_a_child();
 	if (!shared)
 		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
@@ -33,6 +45,12 @@ static int set_up(void **state)
 	memset(shared, 0, sizeof(*shared));
 	cancel = 0;
 	return engine_set_up(state);
+}
+
+static int tear_down(void **state)
+{
+	end_if_a_child();
+	return engine_tear_down(state);
 }
 
 static void wait_until(const unsigned *what, unsigned n)
@@ -190,6 +208,27 @@ static void a_step_that_dies_is_undone(void **state)
 	engine_assert_converged(SPEC_TWO);
 }
 
+/* What it dies of is caught by the test program, which must not go on with its tests in the child. */
+static void crash_as_a(const struct step *s)
+{
+	if (s->op == STEP_START && !strcmp(s->name, "a"))
+		raise(SIGSEGV);
+}
+
+static void a_step_that_crashes_is_undone(void **state)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct pass p;
+
+	(void)state;
+	p = act(&a, SPEC_TWO, 2, crash_as_a);
+	assert_int_equal(p.exec.failed, 1);
+	assert_non_null(strstr(result_of(&p, STEP_START, "a")->err.msg, "without an answer"));
+	assert_int_equal(result_of(&p, STEP_WAIT, "b")->state, STEP_DONE);
+	engine_apply(SPEC_TWO);
+	engine_assert_converged(SPEC_TWO);
+}
+
 /* A step that says more than anybody wants to hear is ended and undone, not waited for. */
 static void talk_for_ever(const struct step *s)
 {
@@ -301,7 +340,7 @@ static void usual_number(void **state)
 	assert_in_range(many_usual(), 2, 8);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, engine_tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
@@ -311,6 +350,7 @@ int main(void)
 		T(one_content_once),
 		T(facts_come_back),
 		T(a_step_that_dies_is_undone),
+		T(a_step_that_crashes_is_undone),
 		T(a_step_that_never_ends_talking),
 		T(one_failure_stops_nobody_else),
 		T(a_signal_undoes_what_is_half_made),

@@ -40,6 +40,11 @@ static const struct {
 		"r0000 v0.00000000 v2.00000000 r0000 v2.00000000 d19.2 r0000 v2.00000000 d17.2", false},
 	{"the database lost, a VM that ran gets a fixed id: its old one was given while it ran",
 		"r0000 v0.00000000 r0000 v0.10000010 v1.00000000 d13.0", false},
+	{"the lease of a VM that goes was lost: its id was given away while it ran",
+		"r0000 v31.00000000 r0000 v15.00000000 d19.31", false},
+	{"lease and facts of a VM that runs on were lost: its id was given away",
+		"r0000 v1.00000000 v2.01010000 r0000 v1.00000000 v2.01010000 d19.2 d16.2 "
+		"r0000 v2.01010000 r0200 v1.00000000 v2.00000000", false},
 	{"stopped in the pass that brought a new kernel: planned again", "r0000 v1.00000000 r0020 v1.00001000", false},
 };
 

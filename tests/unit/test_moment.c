@@ -61,6 +61,10 @@ static void spans_count_back(void **state)
 	assert_int_equal(ms, 910000);
 	assert_int_equal(moment_parse_ago("24h", 1000, &ms, &err), 0);
 	assert_int_equal(ms, 0);
+	assert_int_equal(moment_parse_ago("2d", 200000000, &ms, &err), 0);
+	assert_int_equal(ms, 200000000 - 2 * 86400000);
+	assert_int_equal(moment_parse_ago("2dd", 1000, &ms, &err), -1);
+	err_clear(&err);
 	assert_int_equal(moment_parse_ago("2026-12-01", 1000, &ms, &err), 0);
 	assert_int_equal(ms, 1796083200000);
 	assert_int_equal(moment_parse_ago("yesterday", 1000, &ms, &err), -1);

@@ -99,6 +99,7 @@ int fetch_start(const struct blobs *blobs, const struct fetch_from *from,
 		.manifest = manifest, .left = manifest->n_layers};
 	f->layers = xcalloc(manifest->n_layers + 1, sizeof(*f->layers));
 	tally_init(&f->all, "fetching", manifest);
+	f->all.of = from->of;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->moved, NULL);
 	if (start(f, e) < 0) {

@@ -14,6 +14,7 @@ struct fetch;
 struct fetch_from {
 	const struct ref *ref; /* NULL: they are in a layout folder */
 	const struct registry_access *access;
+	const char *of;        /* for tally_init */
 };
 
 /* All of it is borrowed. */

@@ -319,6 +319,11 @@ int origin_parse(struct origin *s, const json_t *request, struct err *e)
 	s->pin = json_str(request, "digest", NULL);
 	if (s->pin && !ref_is_digest(s->pin))
 		return err_set(e, ERR_SPEC, "\"%.100s\" is not a sha256 digest", s->pin);
+	if (origin_is_remote(s) && !s->access.pool) {
+		if (pool_new(&s->own_pool, e) < 0)
+			return -1;
+		s->access.pool = s->own_pool;
+	}
 	s->access.auth_file = json_str(request, "auth_file", NULL);
 	s->access.mirrors = mirrors_of(s->arena, json_object_get(request, "mirrors"));
 	return ref_platform(s->arena, json_str(request, "platform", NULL), &s->platform, e);
@@ -377,11 +382,28 @@ int origin_confine(const struct origin *s, const char *const *writable, struct e
 	return confine_calls(remote ? CONFINE_NETWORK : CONFINE_LOCAL, e);
 }
 
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e)
+{
+	const char *blobs = folder;
+
+	if (origin_is_remote(s)) {
+		if (!cache_dir)
+			return err_set(e, ERR_USAGE, "cache_dir is missing");
+		blobs = arena_printf(s->arena, "%s/oci/blobs/sha256", cache_dir);
+		if (dir_make(AT_FDCWD, blobs, 0700, e) < 0)
+			return -1;
+	}
+	return origin_confine(s, (const char *const[]){blobs, folder, NULL}, e);
+}
+
 void origin_close(struct origin *s)
 {
 	fetch_close(s->fetch);
 	s->fetch = NULL;
 	registry_drop(&s->registry);
+	pool_free(s->own_pool);
+	s->own_pool = NULL;
 	tarball_close(s->tarball);
 	fd_close(&s->file);
 	fd_close(&s->blobs.dir_fd);
@@ -407,7 +429,7 @@ int origin_load(struct origin *s, const char *id, const char *cache_dir, struct 
 int origin_start(struct origin *s, struct err *e)
 {
 	const struct ref *ref = origin_is_remote(s) ? &s->ref : NULL;
-	const struct fetch_from from = {ref, &s->access};
+	const struct fetch_from from = {ref, &s->access, s->of};
 
 	/* Its connection is not needed any more: each thread has one of its own. */
 	registry_drop(&s->registry);

@@ -15,6 +15,7 @@
 #include "drivers/image/worker/blobs.h"
 #include "drivers/image/worker/docker.h"
 #include "drivers/image/worker/fetch.h"
+#include "drivers/image/worker/pool.h"
 
 #include <sys/stat.h>
 
@@ -37,6 +38,8 @@ struct origin {
 	struct stat seen;          /* of it, before it was read */
 	struct blobs blobs;
 	struct fetch *fetch;
+	struct pool *own_pool;     /* closed with the origin */
+	const char *of;            /* what progress is said under; NULL: it is the only one */
 
 	/* After origin_load. */
 	struct manifest manifest;
@@ -44,6 +47,13 @@ struct origin {
 };
 
 #define SOURCE_INIT(a) {.arena = (a), .file = -1, .blobs = {.dir_fd = -1}}
+
+/* Of several origins that share their connections: before origin_parse, which else makes a pool. */
+static inline void origin_share(struct origin *s, struct pool *pool, const char *of)
+{
+	s->access.pool = pool;
+	s->of = of;
+}
 
 /* Exactly one of the keys above has to be in the request; "digest", "platform", "auth_file" and
  * "mirrors" may be. Reads nothing else. */
@@ -57,6 +67,11 @@ bool origin_is_remote(const struct origin *s);
  * writing (NULL-terminated), the network for a registry. Before origin_open, which reads foreign
  * bytes. */
 int origin_confine(const struct origin *s, const char *const *writable, struct err *e);
+
+/* The same for who makes something: the cache, if the origin needs it, and that folder, if it is not NULL,
+ * can be written. */
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e);
 
 int origin_open(struct origin *s, struct err *e);
 

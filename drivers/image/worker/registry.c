@@ -101,7 +101,7 @@ int registry_open(struct arena *a, const struct ref *ref, const struct registry_
 	if (add_mirrors(r, ref, e) < 0)
 		return -1;
 	add_source(r, ref->host, ref->repo);
-	if (http_open(&r->http, e) < 0)
+	if (http_open(access->pool, ref->host, &r->http, e) < 0)
 		return -1;
 	*out = r;
 	return 0;

@@ -19,6 +19,7 @@ struct registry;
 struct registry_access {
 	const char *const *mirrors; /* HOST[:PORT][/PREFIX], NULL-terminated; NULL: those of the environment */
 	const char *auth_file;      /* or NULL */
+	struct pool *pool;
 };
 
 /* access is borrowed. */

@@ -57,7 +57,7 @@ static int check_guest(const char *path, const char *data, size_t n, struct err 
 	return 0;
 }
 
-static void put_skeleton(struct cpio *c, const char *guest, size_t n)
+static void put_skeleton(struct cpio *c, const char *guest, size_t n, struct initrd *out)
 {
 	static const char *const dirs[] = {"dev", "proc", "sys", "sysroot", "lib", "lib/modules"};
 
@@ -65,7 +65,9 @@ static void put_skeleton(struct cpio *c, const char *guest, size_t n)
 		cpio_dir(c, dirs[i], 0755);
 	/* The kernel opens it as PID 1's standard input and output. */
 	cpio_char_device(c, "dev/console", 0600, 5, 1);
+	out->guest_at = c->out.n;
 	cpio_file(c, "init", 0755, guest, n);
+	out->guest_end = c->out.n;
 }
 
 static void put_modules(struct arena *a, struct cpio *c, const struct module_list *l,
@@ -118,8 +120,9 @@ int initrd_build(struct arena *a, const char *guest, const char *modules_dir, st
 	if (modules_dir && find_modules(a, modules_dir, &tree, &list, e) < 0)
 		return -1;
 	*out = (struct initrd){0};
-	put_skeleton(&c, program, n);
+	put_skeleton(&c, program, n, out);
 	put_modules(a, &c, &list, out);
+	out->end = c.out.n;
 	cpio_end(&c);
 	out->data = c.out.v;
 	out->n = c.out.n;

@@ -10,6 +10,8 @@
 struct initrd {
 	const char *data;
 	size_t n;
+	size_t guest_at, guest_end; /* the bytes in it that are the guest program */
+	size_t end;                 /* what follows is padding */
 	VEC(const char *) used; /* module files, relative to the modules folder */
 };
 

@@ -21,6 +21,7 @@
 
 #define FORMAT "reconcile kernel 1\n" /* changes when the same inputs have to give a new id */
 #define FORMAT_ELF "reconcile kernel 1 elf\n"
+#define FORMAT_IMAGE "reconcile kernel 1 image\n"
 #define KERNEL_MAX (512u * 1024 * 1024)
 #define INITRD_MAX (256u * 1024 * 1024)
 #define PIECE (256u * 1024)
@@ -29,14 +30,14 @@
 
 struct make {
 	struct arena arena;
-	const char *file, *modules, *own_initrd, *guest, *state_dir, *expect;
+	const char *file, *modules, *own_initrd, *image, *guest, *state_dir, *expect;
 	bool only_id, elf;
 	int kernel;           /* opened */
 	uint64_t kernel_size;
 	bool unpack;          /* the ELF file in it is what is wanted */
 	struct bzimage packed;
 	struct initrd initrd;
-	char id[ID_MAX];
+	char id[ID_MAX], base[ID_MAX];
 };
 
 static void make_fini(struct make *m)
@@ -52,12 +53,13 @@ static int read_request(const json_t *request, struct make *m, struct err *e)
 	m->file = json_str(request, "file", "");
 	m->modules = json_str(request, "modules", NULL);
 	m->own_initrd = json_str(request, "initrd", NULL);
+	m->image = json_str(request, "image", NULL);
 	m->elf = json_flag(request, "elf", false);
 	m->guest = json_str(request, "guest", "");
 	m->state_dir = json_str(request, "state_dir", "");
 	m->expect = json_str(request, "id", NULL);
 	m->only_id = json_flag(request, "only_id", false);
-	if (*m->file != '/' || *m->guest != '/' || *m->state_dir != '/' ||
+	if ((*m->file != '/' && !(m->image && m->only_id)) || *m->guest != '/' || *m->state_dir != '/' ||
 		(m->modules && *m->modules != '/') || (m->own_initrd && *m->own_initrd != '/'))
 		return err_set(e, ERR_FAILED, "kernel request: a path is missing or not absolute");
 	return 0;
@@ -127,14 +129,33 @@ static int hash_file(EVP_MD_CTX *c, int fd, uint64_t size, const char *what, str
 	return 0;
 }
 
-static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+/* Of a kernel in an image: the image says what is in it, and we what comes to it. */
+static int image_id(EVP_MD_CTX *c, struct make *m, bool base, struct err *e)
 {
-	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	const uint64_t sizes[2] = {m->kernel_size, m->initrd.n};
+	const char *added = m->own_initrd ? m->own_initrd : m->guest;
+	char *data;
+	size_t n;
 
-	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
-		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
+	EVP_DigestUpdate(c, FORMAT_IMAGE, strlen(FORMAT_IMAGE));
+	EVP_DigestUpdate(c, m->image, strlen(m->image) + 1);
+	EVP_DigestUpdate(c, m->elf ? "elf" : "any", 3);
+	EVP_DigestUpdate(c, m->own_initrd ? "own" : "our", 3);
+	if (base && !m->own_initrd)
+		return 0;
+	if (file_read(&m->arena, AT_FDCWD, added, INITRD_MAX, &data, &n, e) < 0)
+		return err_wrap(e, "initrd");
+	EVP_DigestUpdate(c, data, n);
+	return 0;
+}
+
+static int content_id(EVP_MD_CTX *c, struct make *m, int kernel, bool base, struct err *e)
+{
+	const struct initrd *i = &m->initrd;
+	/* The padding goes too: its length depends on the guest program. The user's own initrd has none. */
+	const bool cut = base && i->guest_end;
+	const size_t one = cut ? i->guest_at : i->n, two = cut ? i->end - i->guest_end : 0;
+	const uint64_t sizes[2] = {m->kernel_size, one + two};
+
 	/* What is made depends on nothing but what it is made from. */
 	if (m->unpack)
 		EVP_DigestUpdate(c, FORMAT_ELF, strlen(FORMAT_ELF));
@@ -143,7 +164,21 @@ static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e
 	EVP_DigestUpdate(c, sizes, sizeof(sizes));
 	if (hash_file(c, kernel, m->kernel_size, m->file, &m->arena, e) < 0)
 		return -1;
-	EVP_DigestUpdate(c, m->initrd.data, m->initrd.n);
+	EVP_DigestUpdate(c, i->data, one);
+	EVP_DigestUpdate(c, i->data + i->guest_end, two);
+	return 0;
+}
+
+/* base: without our guest program. */
+static int compute_id(struct make *m, int kernel, bool base, char id[ID_MAX], struct err *e)
+{
+	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
+		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
+	if (m->image ? image_id(c, m, base, e) < 0 : content_id(c, m, kernel, base, e) < 0)
+		return -1;
 	if (EVP_DigestFinal_ex(c, digest, NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot finish SHA-256");
 	for (int i = 0; i < ID_BYTES; i++)
@@ -173,7 +208,7 @@ static int check_copy(struct make *m, int copy, struct err *e)
 {
 	char id[ID_MAX];
 
-	if (compute_id(m, copy, id, e) < 0)
+	if (compute_id(m, copy, false, id, e) < 0)
 		return -1;
 	if (strcmp(id, m->id) != 0)
 		return err_set(e, ERR_CONFLICT, "kernel %s: was changed while it was copied", m->file);
@@ -277,13 +312,16 @@ static json_t *answer(struct make *m)
 	vec_each(path, &m->initrd.used)
 		json_array_append_new(used, json_string(*path));
 	json_object_set_new(r, "id", json_string(m->id));
+	json_object_set_new(r, "base", json_string(m->base));
 	json_object_set_new(r, "file",
 		json_string(arena_printf(&m->arena, "kernels/%s/kernel", m->id)));
 	json_object_set_new(r, "initrd",
 		json_string(arena_printf(&m->arena, "kernels/%s/initrd", m->id)));
+	json_object_set_new(r, "modules", used);
+	if (!m->initrd.n)
+		return r;
 	json_object_set_new(r, "kernel_size", json_integer((json_int_t)made_size(m)));
 	json_object_set_new(r, "initrd_size", json_integer((json_int_t)m->initrd.n));
-	json_object_set_new(r, "modules", used);
 	return r;
 }
 
@@ -307,19 +345,29 @@ static int get_initrd(struct make *m, struct err *e)
 	return initrd_build(&m->arena, m->guest, m->modules, &m->initrd, e);
 }
 
+static int check_expected(const struct make *m, struct err *e)
+{
+	if (!m->expect || !strcmp(m->expect, m->id))
+		return 0;
+	err_set(e, ERR_CONFLICT, "kernel %s: it or its modules changed since the plan was made", m->file);
+	return err_hint(e, "run the command again");
+}
+
 int kernel_make_run(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_(make_fini) struct make m = {.kernel = -1};
 
-	if (read_request(request, &m, e) < 0 || open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0)
+	if (read_request(request, &m, e) < 0)
 		return -1;
-	if (get_initrd(&m, e) < 0 || compute_id(&m, m.kernel, m.id, e) < 0)
-		return -1;
-	if (m.expect && strcmp(m.expect, m.id) != 0) {
-		err_set(e, ERR_CONFLICT, "kernel %s: it or its modules changed since the plan was made",
-			m.file);
-		return err_hint(e, "run the command again");
+	if (m.image && m.only_id) {
+		if (compute_id(&m, -1, false, m.id, e) < 0 || compute_id(&m, -1, true, m.base, e) < 0)
+			return -1;
+		*result = answer(&m);
+		return 0;
 	}
+	if (open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0 || get_initrd(&m, e) < 0 ||
+		compute_id(&m, m.kernel, false, m.id, e) < 0 || compute_id(&m, m.kernel, true, m.base, e) < 0 || check_expected(&m, e) < 0)
+		return -1;
 	if (!m.only_id && write_files(&m, e) < 0)
 		return -1;
 	*result = answer(&m);
