@@ -40,6 +40,23 @@
  *	kernel  file       "kernels/<id>/kernel"
  *	kernel  initrd     "kernels/<id>/initrd"
  *	kernel  stamp      size, mtime and inode of the inputs: when equal, id need not be computed
+ *	network bridge     number of its bridge, from which its name follows (drivers/helper/verb.h)
+ *	network ifname     that name
+ *	network address    "10.77.0.1/24": the bridge has it
+ *	network mtu        of the bridge
+ *	network dns        a JSON list of name servers; absent: none
+ *	network use        subnet, gateway, MTU and name servers: what guests are told
+ *	firewall bridge address  of its network
+ *	firewall guests    "TAP=MAC=ADDRESS", with a space between: the guests that the rules know
+ *	firewall forwards  "tcp=LISTEN=PORT=ADDRESS=PORT", with a space between
+ *	firewall masquerade siblings host internet dns deny  "1" or "0"
+ *	firewall uplink    name of an interface, or "auto"
+ *	firewall allow forbid  networks outside, with a space between
+ *	firewall table     name of the table in the kernel
+ *	nic     id         hash of nics
+ *	nic     nics       a JSON list of its interfaces: network, tap, mac, address, gateway, mtu, dns
+ *	nic     tap.N mac.N address.N  of the interface in network N: number of its tap, and what it has
+ *	nic     bridge.N mtu.N         number of the bridge that the tap is a port of
  *	disk    id         "<instance>-<vm>-<generation>"
  *	disk    file       "vms/<vm>/root.img"
  *	disk    size       bytes
@@ -56,6 +73,7 @@
  *	vm      nonce      of this boot; the guest repeats it in what it reports
  *	vm      accel      "kvm" or "tcg"
  *	vm      ready      "no" from its start until its agent answered, then "yes"; the engine's
+ *	vm      unwell     how often it was restarted for its liveness, the last times in a row
  *	vm      exit       how the workload or the VMM ended, for people; absent while it runs
  */
 #pragma once
@@ -103,6 +121,7 @@ struct naming {
 	const struct kvs *resolved;
 	uint32_t generation;          /* of the object that is to be made */
 	uint32_t cid;                 /* vm: the leased context id */
+	const struct kvs *leases;     /* network: bridge; firewall: guests, forwards; nic: tap.N, mac.N, address.N; else NULL */
 	/* Facts of the object that this one depends on, as they will be; NULL if there is none. */
 	const struct kvs *(*dep)(const struct naming *in, enum kind kind, const char *name);
 	void *dep_arg;
@@ -130,8 +149,14 @@ struct driver {
 	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
 		struct kvs *facts, struct err *e);
 
+	/* Optional. Before the process can do nothing but look (drivers/sys/cage.h): start what looking
+	 * needs. networked: the spec has networks. */
+	void (*prepare)(struct host *h, bool networked);
+
 	/* All objects of this kind at once: one bulk query per subsystem, not one per object.
-	 * Fills observed of each view. */
+	 * Fills observed of each view; unresolved of one that it cannot look at. KIND_GUEST, which has no objects, gets the views of the VMs after
+	 * KIND_VM has filled them, and only when a spec is compared: it may ask a VM that runs whether it
+	 * does its work, and adds what is wrong. */
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
 
 	/* Optional. Keep small what grows by itself, such as logs, and change nothing that a plan would
@@ -163,6 +188,7 @@ const struct driver *driver_for(enum kind kind);
 struct driver_look {
 	int (*resolve)(struct host *h, const struct object *object, const struct record *record,
 		struct kvs *facts, struct err *e);
+	void (*prepare)(struct host *h, bool networked);
 	int (*observe)(struct host *h, struct view *views, size_t n, struct err *e);
 	int (*scan)(struct host *h, struct orphans *out, struct err *e);
 	int (*name_step)(const struct naming *in, struct kvs *args, struct err *e);

@@ -9,11 +9,13 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REPORT_MAX ((size_t)64 * 1024)
 #define CONSOLE_MAX ((size_t)32 * 1024)
 #define MSG_MAX 256
+#define LAST_LINES 5
 
 static bool from_exit(struct arena *a, const json_t *event, struct ending *out)
 {
@@ -145,4 +147,33 @@ void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *
 	if (!find_panic(a, run_fd, out))
 		find_end_of_vmm(a, run_fd, out);
 	out->was_ready = ready;
+}
+
+const char *ending_last_words(struct arena *a, int run_fd)
+{
+	return tail_lines(a, run_fd, RUN_CONSOLE, LAST_LINES);
+}
+
+/* The last thing that a kernel prints after it has panicked: it stays, or it waits until it restarts
+ * (kernel/panic.c). */
+static bool is_panic_end(const char *line)
+{
+	return strstr(line, "---[ end Kernel panic - ") || strstr(line, "Rebooting in ");
+}
+
+bool ending_is_panicked(struct arena *a, int run_fd, const char **text)
+{
+	struct ending end;
+	struct stat st;
+	const char *last;
+
+	/* A console that nothing was printed on is the usual case, and costs one look. */
+	if (fstatat(run_fd, RUN_CONSOLE, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size == 0)
+		return false;
+	last = tail_lines(a, run_fd, RUN_CONSOLE, 1);
+	if (!last || !is_panic_end(last) || !find_panic(a, run_fd, &end))
+		return false;
+	*text = arena_printf(a, "%s; last on its console: %s", end.text,
+		ending_last_words(a, run_fd));
+	return true;
 }

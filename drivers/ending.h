@@ -36,3 +36,10 @@ bool ending_from_report(struct arena *a, const char *report, size_t n, const cha
 /* How the VM whose run folder this is ended. The VMM has to be dead. nonce may be NULL: then the
  * report is not believed. */
 void ending_find(struct arena *a, int run_fd, const char *nonce, struct ending *out);
+
+/* Whether the kernel of a VM whose VMM still lives has panicked: its console ends as that of such a kernel
+ * does. *text is for people, with the last lines of the console. */
+bool ending_is_panicked(struct arena *a, int run_fd, const char **text);
+
+/* The last lines of the console as plain text; NULL when there are none. */
+const char *ending_last_words(struct arena *a, int run_fd);

@@ -129,12 +129,18 @@ static const struct vm_spec *spec_of(const struct step *step)
 	return step->object ? (const struct vm_spec *)step->object->spec : NULL;
 }
 
+uint64_t rundir_ready_limit(const struct vm_spec *vm)
+{
+	return vm->ready.start_period_ms +
+		(vm->ready.timeout_ms ? vm->ready.timeout_ms : vm->ready_timeout_ms);
+}
+
 uint64_t rundir_ready_ms(const struct step *step)
 {
 	const struct vm_spec *vm = spec_of(step);
 
 	return kvs_u64(&step->args, "ready_timeout_ms",
-		vm ? vm->ready_timeout_ms : RUN_READY_TIMEOUT_MS);
+		vm ? rundir_ready_limit(vm) : RUN_READY_TIMEOUT_MS);
 }
 
 uint64_t rundir_stop_ms(const struct step *step)

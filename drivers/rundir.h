@@ -11,6 +11,8 @@
 #define RUN_AGENT "agent%d.sock"
 #define RUN_AGENT_LOCK "agent%d.lock"
 #define RUN_CONSOLE "console.log"
+#define RUN_CONSOLE_SOCKET "console.sock"
+#define RUN_CONSOLE_LOCK "console.lock"
 #define RUN_OUTPUT "output.log"
 #define RUN_REPORT "report.jsonl"
 #define RUN_PID "vmm.pid"
@@ -53,5 +55,7 @@ void rundir_id_set(struct arena *a, struct kvs *facts, const struct proc_id *id)
 bool rundir_is_reachable(int run_fd);
 
 /* A time limit: from the step's arguments, else from the spec of the step's VM, else dflt. */
+/* How long a VM may take until it is ready: its start period and its timeout. */
+uint64_t rundir_ready_limit(const struct vm_spec *vm);
 uint64_t rundir_ready_ms(const struct step *step);
 uint64_t rundir_stop_ms(const struct step *step);

@@ -3,6 +3,8 @@
  * The protocol is in drivers/sys/worker.h. Nothing is inherited but three descriptors and a few
  * environment variables; the process dies with the one that started it.
  */
+#include "drivers/image/worker/batch.h"
+#include "drivers/image/worker/extract.h"
 #include "drivers/image/worker/pull.h"
 #include "drivers/kernel/worker/make.h"
 #include "drivers/sys/cage.h"
@@ -28,8 +30,9 @@ static const struct verb {
 	bool looks; /* it asks and changes nothing, and cannot */
 } verbs[] = {
 	{"image-resolve", pull_resolve, NULL, true},
-	{"image-fetch", pull_fetch, NULL, false},
+	{"image-fetch", batch_fetch, NULL, false},
 	{"image-pull", pull_run, NULL, false},
+	{"image-extract", extract_run, NULL, false},
 	{"kernel-make", kernel_make_run, kernel_make_confine, false},
 };
 

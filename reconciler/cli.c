@@ -2,6 +2,7 @@
 #include "reconciler/cli.h"
 
 #include "reconciler/document.h"
+#include "reconciler/drop.h"
 #include "reconciler/print.h"
 
 #include "drivers/sys/cage.h"
@@ -19,34 +20,37 @@
 volatile sig_atomic_t cli_cancel;
 
 const struct cmd *const commands[] = {&cmd_validate, &cmd_plan, &cmd_apply, &cmd_status,
-	&cmd_drift, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
-	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor,
+	&cmd_drift, &cmd_graph, &cmd_events, &cmd_why, &cmd_delete, &cmd_undelete, &cmd_exec, &cmd_logs,
+	&cmd_console, &cmd_ssh, &cmd_ports, &cmd_wait, &cmd_stats, &cmd_top,
+	&cmd_explain, &cmd_schema, &cmd_fmt, &cmd_image, &cmd_recover, &cmd_gc, &cmd_doctor, &cmd_system,
 	&cmd_completion, &cmd_version, &cmd_help, NULL};
 
 /* ---- options ------------------------------------------------------------------------------ */
 
 #define AT(member) offsetof(struct cli, member)
 
-static const char *const outputs[] = {"table", "json", "jsonl", "wide", NULL};
+static const char *const outputs[] = {"table", "json", "jsonl", "wide", "text", "svg", "dot", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const progresses[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const waits[] = {"ready", "exit", "gone", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 
 const struct opt options[] = {
-	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift explain fmt ",
+	{"file", 'f', OPT_LIST, AT(files), "FILE", " validate plan apply delete drift graph explain fmt ",
 		"spec file or folder, may be given again; - is standard input", NULL},
-	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift explain fmt ",
+	{"var", 0, OPT_LIST, AT(vars), "NAME=VALUE", " validate plan apply delete drift graph explain fmt ",
 		"value of a variable of the spec, may be given again", NULL},
-	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift explain fmt ",
+	{"var-file", 0, OPT_LIST, AT(var_files), "FILE", " validate plan apply delete drift graph explain fmt ",
 		"file of NAME=VALUE lines, may be given again; --var wins", NULL},
 	{"output", 'o', OPT_CHOICE, AT(output), "FORMAT",
-		" validate plan apply status drift events why delete undelete image explain recover gc doctor "
-		"version ",
-		"table (default) or json; events: also jsonl; status: also wide", outputs},
-	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image ",
+		" validate plan apply status drift graph events why delete undelete image explain recover gc "
+		"doctor system stats version ports ",
+		"table (default) or json; events: also jsonl; status: also wide; graph: also text, svg, dot",
+		outputs},
+	{"dry-run", 'n', OPT_FLAG, AT(dry_run), NULL, " apply delete image system ",
 		"show the plan and change nothing", NULL},
-	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc ",
+	{"yes", 'y', OPT_FLAG, AT(yes), NULL, " apply delete gc system ",
 		"do not ask before deleting or replacing", NULL},
 	{"allow-data-loss", 0, OPT_FLAG, AT(allow_data_loss), NULL, " apply delete gc ",
 		"also make changes that throw data away; delete: keep nothing", NULL},
@@ -58,21 +62,24 @@ const struct opt options[] = {
 		"ask registries again what a tag means now", NULL},
 	{"exit-code", 0, OPT_FLAG, AT(exit_code), NULL, " plan drift ",
 		"exit 2 when something would change, or has drifted", NULL},
-	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift status ",
+	{"source", 0, OPT_STRING, AT(source), "NAME", " plan apply delete drift graph status ",
 		"whose objects these are (default: path of the first file)", NULL},
 	{"all", 'a', OPT_FLAG, AT(all), NULL, " delete ", "everything of every source", NULL},
 	{"env", 'e', OPT_LIST, AT(env), "NAME[=VALUE]", " exec ",
 		"environment of the command, without a value that of ours; may be given again", NULL},
-	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ",
-		"run as this user (default: the workload's)", NULL},
+	{"user", 'u', OPT_STRING, AT(user), "USER[:GROUP]", " exec ssh ",
+		"exec: run as this user (default: the workload's); ssh: log in as it (default: root)", NULL},
 	{"workdir", 'w', OPT_STRING, AT(workdir), "DIR", " exec ",
 		"run in this folder (default: the workload's)", NULL},
 	{"no-stdin", 0, OPT_FLAG, AT(no_stdin), NULL, " exec ", "do not pass on standard input", NULL},
-	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ",
-		"wait this long for the guest's agent (default 30s)", NULL},
+	{"timeout", 0, OPT_DURATION, AT(timeout_ms), "TIME", " exec ports ssh wait ",
+		"exec, ports, ssh: wait this long for the guest's agent (default 30s); wait: at most this long", NULL},
+	{"for", 0, OPT_CHOICE, AT(wait_for), "WHAT", " wait ", "ready (default), exit or gone", waits},
+	{"interval", 0, OPT_DURATION, AT(interval_ms), "TIME", " stats top ",
+		"measure over this long (default: stats 500ms, top 2s)", NULL},
 	{"at", 0, OPT_STRING, AT(at), "TIME", " status ",
 		"as it was then: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
-	{"since", 0, OPT_STRING, AT(since), "TIME", " events ",
+	{"since", 0, OPT_STRING, AT(since), "TIME", " events logs ",
 		"only what came after: 2026-12-01T08:30Z, or 15m for as long ago", NULL},
 	{"after", 0, OPT_NUMBER, AT(after), "SEQ", " events ", "only what came after that event", NULL},
 	{"pass", 0, OPT_STRING, AT(pass), "ID", " events ",
@@ -81,7 +88,8 @@ const struct opt options[] = {
 		"leave out running, disk, content or one object such as vm/web", NULL},
 	{"console", 0, OPT_FLAG, AT(console), NULL, " logs ",
 		"the serial console instead of the workload's output", NULL},
-	{"follow", 0, OPT_FLAG, AT(follow), NULL, " logs events ", "go on showing what is added", NULL},
+	{"follow", 'f', OPT_FLAG, AT(follow), NULL, " logs events ", "go on showing what is added", NULL},
+	{"watch", 'w', OPT_FLAG, AT(watch), NULL, " status ", "show it again whenever it is different", NULL},
 	{"tail", 0, OPT_NUMBER, AT(tail), "LINES", " logs ", "only the last lines", NULL},
 	{"effective", 0, OPT_FLAG, AT(effective), NULL, " explain ",
 		"the values of one object and where each comes from", NULL},
@@ -93,10 +101,14 @@ const struct opt options[] = {
 		"prune: keep this much, like 2GiB (default 0)", NULL},
 	{"lock-timeout", 0, OPT_DURATION, AT(lock_timeout_ms), "TIME", " apply delete undelete recover gc ",
 		"wait this long for another reconcile to end (default 10s)", NULL},
+	{"wait-timeout", 0, OPT_DURATION, AT(wait_timeout_ms), "TIME", " apply ",
+		"wait at most this long for each VM to be ready (default: what the spec says, 90s)", NULL},
 	{"parallel", 0, OPT_NUMBER, AT(parallel), "N", " apply delete ",
 		"do this many independent steps at once (default: one a processor, 2 to 8)", NULL},
 	{"progress", 0, OPT_CHOICE, AT(progress), "HOW", " apply delete image ",
 		"auto, tty, plain, json or none", progresses},
+	{"root", 0, OPT_STRING, AT(root), "DIR", " system ",
+		"a folder that stands for the host's root: files are written there, and nothing is started", NULL},
 	{"state-dir", 0, OPT_STRING, AT(state_dir), "DIR", NULL,
 		"where state is kept (or RECONCILE_STATE_DIR)", NULL},
 	{"color", 0, OPT_CHOICE, AT(color), "WHEN", NULL, "auto, always or never", colors},
@@ -123,6 +135,14 @@ bool cli_takes(const struct cmd *cmd, const struct opt *o)
 		return true;
 	snprintf(key, sizeof(key), " %s ", cmd->name);
 	return strstr(o->commands, key) != NULL;
+}
+
+bool cli_given(const struct cli *c, const char *name)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (!strcmp(options[i].name, name))
+			return c->given[i];
+	return false;
 }
 
 static int set_choice(const struct opt *o, uint32_t *to, const char *value, struct err *e)
@@ -274,7 +294,7 @@ static int take_word(struct cli *c, const char *word, struct err *e)
  * an option. */
 static bool ends_options(const struct cli *c)
 {
-	return c->cmd == &cmd_exec && c->args.n == 1;
+	return (c->cmd == &cmd_exec || c->cmd == &cmd_ssh) && c->args.n == 1;
 }
 
 static int take_option(struct cli *c, int got, const char *word, struct err *e)
@@ -439,9 +459,12 @@ static int run(struct cli *c, struct err *e)
 	if (!c->cmd->args[0] && c->args.n)
 		return err_set(e, ERR_USAGE, "%s takes no argument, and got \"%.80s\"", c->cmd->name,
 			c->args.v[0]);
-	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide))
+	if ((c->output == OUTPUT_JSONL && !c->cmd->jsonl) || (c->output == OUTPUT_WIDE && !c->cmd->wide) ||
+		(c->output >= OUTPUT_TEXT && !c->cmd->draws))
 		return err_set(e, ERR_USAGE, "%s does not know -o %s; see -o json", c->cmd->name,
 			outputs[c->output]);
+	if (!c->cmd->root && drop_to_owner(c, !c->cmd->looks, e) < 0)
+		return -1;
 	if (c->cmd->looks && cage_enter(e) < 0)
 		return -1;
 	return c->cmd->run(c, e);
@@ -451,6 +474,12 @@ static int run(struct cli *c, struct err *e)
  * only counts them. */
 static int fail(struct cli *c, const struct err *e)
 {
+	struct err told = *e;
+
+	/* What root could read, the owner may not. */
+	if (c->acts_as && e->kind == ERR_DENIED && !e->hint[0])
+		err_hint(&told, "root's reconcile runs as user %s, who owns the state directory", c->acts_as);
+	e = &told;
 	if (c->output != OUTPUT_JSON)
 		print_err(c, e);
 	else if (e->kind != ERR_SPEC || !c->errors)
@@ -491,6 +520,7 @@ int cli_main(int argc, char **argv)
 		.tail = UINT64_MAX,
 		.lock_timeout_ms = 10000,
 		.timeout_ms = 30000,
+		.wait_timeout_ms = UINT64_MAX,
 	};
 	struct err err = ERR_INIT;
 	int code;

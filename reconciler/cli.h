@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_WIDE };
+enum output {
+	OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_WIDE, OUTPUT_TEXT, OUTPUT_SVG, OUTPUT_DOT
+};
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -34,13 +36,15 @@ struct cli {
 	size_t n_before;            /* args before "--" */
 	bool given[CLI_OPTIONS_MAX]; /* which options were given, by their place in the table */
 
-	const char *state_dir, *source;
+	const char *state_dir, *source, *root;
 	uint32_t output, color, progress, log_level, log_format;
 	uint64_t lock_timeout_ms, timeout_ms;
+	uint64_t wait_timeout_ms;   /* UINT64_MAX: what the spec says */
 	bool help, version, quiet, verbose;
 	bool yes, allow_data_loss, dry_run, exit_code, no_prune, refresh, all;
-	bool console, follow, no_stdin;
-	uint64_t tail, max_size;
+	bool console, follow, watch, no_stdin;
+	uint64_t tail, max_size, interval_ms; /* interval_ms 0: the command's own */
+	uint32_t wait_for;          /* index into the choices of --for */
 	uint64_t parallel;          /* 0: many_usual */
 	const char *max_delete;     /* "3" or "20%"; NULL: the default */
 	const char *user, *workdir;
@@ -51,6 +55,7 @@ struct cli {
 	VEC(const char *) env;
 	bool effective, write, check;
 
+	const char *acts_as;        /* root has become this user (drop.h); NULL: we are who started us */
 	const char *program;        /* argv[0], for usage lines */
 	struct json_t *document, *errors, *warnings; /* of document.h; NULL: nothing yet */
 	bool colored_out, colored_err; /* decided from color, NO_COLOR, TERM and the terminal */
@@ -62,16 +67,18 @@ struct cmd {
 	const char *caption; /* one line */
 	const char *help;    /* paragraphs with examples */
 	bool jsonl, wide;    /* knows -o jsonl, -o wide */
+	bool draws;          /* knows -o text, svg and dot */
 	bool looks;          /* reads the files that it is given and nothing else: it runs in the cage of
 			      * drivers/sys/cage.h from its start. Commands that look at saved state
 			      * enter it once that is open: pass.h */
+	bool root;           /* root stays root, or run itself decides when to become the owner (drop.h) */
 	int (*run)(struct cli *c, struct err *e); /* exit code, or -1 with e */
 };
 
 extern const struct cmd cmd_validate, cmd_plan, cmd_apply, cmd_status, cmd_delete, cmd_exec,
-	cmd_logs, cmd_drift, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
-	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor,
-	cmd_completion, cmd_version, cmd_help;
+	cmd_logs, cmd_ports, cmd_drift, cmd_graph, cmd_events, cmd_why, cmd_explain, cmd_schema, cmd_fmt, cmd_image,
+	cmd_recover, cmd_gc, cmd_undelete, cmd_doctor, cmd_system,
+	cmd_completion, cmd_version, cmd_help, cmd_wait, cmd_console, cmd_stats, cmd_top, cmd_ssh;
 
 /* All commands in the order of the help; NULL-terminated. */
 extern const struct cmd *const commands[];
@@ -95,6 +102,9 @@ extern const size_t option_count;
 
 /* Whether cmd takes o; cmd NULL: true. */
 bool cli_takes(const struct cmd *cmd, const struct opt *o);
+
+/* Whether the option of that name was given. */
+bool cli_given(const struct cli *c, const char *name);
 
 /* Set by SIGINT and SIGTERM to the signal's number; a second one ends the program at once. */
 extern volatile sig_atomic_t cli_cancel;

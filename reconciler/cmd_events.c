@@ -51,16 +51,59 @@ static int show_batch(struct cli *c, struct store *s, struct event_query *q, jso
 	return 0;
 }
 
+/* History is bounded: a reader that was away too long has to know that it missed something. As a line of
+ * JSON it has a seq as well, so that a reader that goes on behind the last line that it saw does not hear
+ * of it again. */
+static void show_gap(const struct cli *c, int64_t from, int64_t to)
+{
+	if (c->output == OUTPUT_JSONL)
+		printf("{\"seq\":%lld,\"what\":\"gap\",\"detail\":{\"from\":%lld,\"to\":%lld}}\n", (long long)to,
+			(long long)from, (long long)to);
+	else
+		fprintf(stderr, "note: events %lld to %lld may be missing: history that far back was "
+			"removed\n", (long long)from, (long long)to);
+}
+
+/* What is asked for may have gone, or may never have been: a new state directory counts from 1. */
+static void check_span(const struct cli *c, const struct event_query *q, int64_t removed, int64_t last)
+{
+	static bool told; /* once is enough for a reader that follows */
+
+	if (q->after && q->after < removed)
+		show_gap(c, q->after + 1, removed);
+	else if (q->after > last && !told)
+		fprintf(stderr, "note: the last event is %lld; is --after of another state directory?\n",
+			(long long)last);
+	told = true;
+}
+
+static int show_batches(struct cli *c, struct store *s, struct event_query *q, json_t *all,
+	struct err *e)
+{
+	int64_t removed, last;
+	size_t n = BATCH;
+
+	if (store_event_span(s, &removed, &last, e) < 0)
+		return -1;
+	check_span(c, q, removed, last);
+	while (n == BATCH && !cli_cancel && !ferror(stdout))
+		if (show_batch(c, s, q, all, &n, e) < 0)
+			return -1;
+	/* Those of other objects are read too, as far as that goes. */
+	if (n < BATCH && q->after < last)
+		q->after = last;
+	return 0;
+}
+
 /* All that there is by now. The database is opened anew each time: a reader of a file that nobody
  * wrote does not see later writers. */
 static int show_all(struct cli *c, struct event_query *q, json_t *all, struct err *e)
 {
-	size_t n = BATCH;
 	struct past p;
 	int rc = past_open(c, &p, e);
 
-	while (rc == 0 && p.store && n == BATCH && !cli_cancel && !ferror(stdout))
-		rc = show_batch(c, p.store, q, all, &n, e);
+	if (rc == 0 && p.store)
+		rc = show_batches(c, p.store, q, all, e);
 	past_close(&p);
 	fflush(stdout);
 	return rc;
@@ -113,11 +156,13 @@ const struct cmd cmd_events = {
 	.args = "[OBJECT]",
 	.caption = "show what happened, oldest first",
 	.help = "Shows history: what was seen, decided and done, by which pass, for which line of the spec.\n"
-		"Each event has a number that only grows; --after goes on behind one.\n\n"
+		"Each event has a number that only grows; --after goes on behind one, also after this program or\n"
+		"its reader was away. History is bounded: what was removed meanwhile is said, with -o jsonl as a\n"
+		"line whose \"what\" is gap. A slow reader holds nobody up.\n\n"
 		"  reconcile events --since 24h\n"
 		"  reconcile events vm/web -o json\n"
 		"  reconcile events --pass 19a2b3c4d5e-4d2\n"
-		"  reconcile events -o jsonl --follow --after 1742",
+		"  reconcile events -o jsonl -f --after 1742",
 	.jsonl = true,
 	.run = run,
 };

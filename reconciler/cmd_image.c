@@ -170,77 +170,139 @@ static int prune(struct cli *c, struct err *e)
 
 /* ---- pull, pin -------------------------------------------------------------------------- */
 
-struct fetch_view {
-	struct progress_view view;
-	struct step step; /* as if a pass made an image of that name */
-};
-
-static void on_fetch(void *arg, const char *what, uint64_t done, uint64_t total)
+/* As if a pass made images of those names. */
+static void on_fetch(void *arg, const char *of, const char *what, uint64_t done, uint64_t total)
 {
-	struct fetch_view *v = arg;
+	const struct step step = {.op = STEP_CREATE, .kind = KIND_IMAGE, .name = of};
 
-	progress_say(&v->view, &v->step, what, done, total);
+	progress_say(arg, &step, what, done, total);
 }
 
-static int ask(struct cli *c, const struct home *home, const char *verb, const char *ref,
+static int run_worker(struct cli *c, const struct home *home, const char *verb, const json_t *rq,
 	json_t **result, struct err *e)
 {
-	struct fetch_view view = {.step = {.op = STEP_CREATE, .kind = KIND_IMAGE, .name = ref}};
-	_cleanup_json_ json_t *rq = json_object();
+	struct progress_view view;
 	const struct worker_task task = {.program_dir = home->host.program_dir, .verb = verb,
-		.request = rq, .lock_fd = -1, .cancel = &cli_cancel, .progress = on_fetch,
+		.request = rq, .lock_fd = -1, .cancel = &cli_cancel, .progress_of = on_fetch,
 		.progress_arg = &view};
 	int rc;
 
-	json_object_set_new(rq, "oci", json_string(ref));
-	json_object_set_new(rq, "cache_dir", json_string(home->host.cache_dir));
-	json_object_set_new(rq, "compare_tag", json_true());
-	progress_start(&view.view, c, NULL);
+	progress_start(&view, c, NULL);
 	rc = worker_run(&task, result, e);
-	progress_stop(&view.view, NULL);
-	if (rc < 0)
-		return -1;
-	if (!ref_is_digest(json_str(*result, "id", NULL)))
-		return err_set(e, ERR_FAILED, "image %s: the worker gave no digest", ref);
-	if (json_str(*result, "tag_means", NULL))
-		log_warn("the tag beside the digest means something else; the digest is taken",
-			"image=\"%s\" tag_means=\"%s\"", ref, json_str(*result, "tag_means", ""));
-	return 0;
+	progress_stop(&view, NULL);
+	return rc;
 }
 
 /* REPO@DIGEST of what a reference means now, ready to be written into a spec. */
 static const char *pinned(struct cli *c, const char *text, const json_t *result, struct err *e)
 {
+	const char *id = json_str(result, "id", ""), *other = json_str(result, "tag_means", NULL);
 	struct ref r;
 
+	if (!ref_is_digest(id)) {
+		err_set(e, ERR_FAILED, "image %s: the worker gave no digest", text);
+		return NULL;
+	}
 	if (ref_parse(&c->arena, text, &r, e) < 0)
 		return NULL;
-	r.digest = arena_dup(&c->arena, json_str(result, "id", ""));
+	if (other)
+		log_warn("the tag beside the digest means something else; the digest is taken",
+			"image=\"%s\" tag_means=\"%s\"", text, other);
+	r.digest = arena_dup(&c->arena, id);
 	return ref_text(&c->arena, &r);
 }
 
-static int ask_each(struct cli *c, const char *verb, struct err *e)
+/* One answer: printed, and added to all. */
+static int answer(struct cli *c, const char *text, json_t *result, json_t *all, struct err *e)
 {
-	struct home home = {0};
+	const json_t *error = json_object_get(result, "error");
+	const char *pin;
+
+	if (error) {
+		err_set(e, err_kind_parse(json_str(error, "kind", "failed")), "%s",
+			json_str(error, "msg", "the worker failed and does not say why"));
+		return *json_str(error, "hint", "") ? err_hint(e, "%s", json_str(error, "hint", "")) : -1;
+	}
+	pin = pinned(c, text, result, e);
+	if (!pin)
+		return -1;
+	if (c->output == OUTPUT_TABLE)
+		printf("%s\n", pin);
+	json_object_set_new(result, "pinned", json_string(pin));
+	json_array_append(all, result);
+	return 0;
+}
+
+/* Each that could be had is told; of those that could not, the first one is the error of the command and the
+ * others are told before. */
+static int answers(struct cli *c, const json_t *results, json_t *all, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 1; i < c->args.n; i++) {
+		struct err why = ERR_INIT;
+
+		if (answer(c, c->args.v[i], json_array_get(results, i - 1), all, &why) == 0)
+			continue;
+		if (!rc && e)
+			*e = why;
+		else if (c->output == OUTPUT_JSON)
+			document_error(c, &why, NULL, NULL);
+		else
+			log_error("another image could not be had", "reason=\"%s\"", why.msg);
+		rc = -1;
+	}
+	return rc;
+}
+
+/* All of them at once. */
+static int fetch_all(struct cli *c, const struct home *home, json_t **results, struct err *e)
+{
+	_cleanup_json_ json_t *rq = json_pack("{s:s, s:[]}", "cache_dir", home->host.cache_dir, "images");
+	_cleanup_json_ json_t *result = NULL;
+
+	for (size_t i = 1; i < c->args.n; i++)
+		json_array_append_new(json_object_get(rq, "images"), json_pack("{s:s, s:b}", "oci",
+			c->args.v[i], "compare_tag", 1));
+	if (run_worker(c, home, "image-fetch", rq, &result, e) < 0)
+		return -1;
+	*results = json_incref(json_object_get(result, "images"));
+	return 0;
+}
+
+/* One after the other: each is a question or two. */
+static int look_up_all(struct cli *c, const struct home *home, json_t **results, struct err *e)
+{
+	*results = json_array();
+	for (size_t i = 1; i < c->args.n; i++) {
+		_cleanup_json_ json_t *rq = json_pack("{s:s, s:b}", "oci", c->args.v[i], "compare_tag", 1);
+		struct err why = ERR_INIT;
+		json_t *result = NULL;
+
+		if (run_worker(c, home, "image-resolve", rq, &result, &why) < 0)
+			result = json_pack("{s:{s:s, s:o, s:o}}", "error", "kind",
+				err_kind_name(why.kind), "msg", json_lossy(why.msg), "hint",
+				json_lossy(why.hint));
+		json_array_append_new(*results, result);
+		if (why.kind == ERR_CANCELLED)
+			return err_set(e, ERR_CANCELLED, "cancelled");
+	}
+	return 0;
+}
+
+static int ask_each(struct cli *c, int (*ask)(struct cli *c, const struct home *home, json_t **results,
+	struct err *e), struct err *e)
+{
+	_cleanup_json_ json_t *results = NULL;
 	_cleanup_json_ json_t *all = json_array();
+	struct home home = {0};
 	int rc = home_open(&c->arena, c->state_dir, false, 0, &cli_cancel, &home, e);
 
-	for (size_t i = 1; !rc && i < c->args.n; i++) {
-		_cleanup_json_ json_t *result = NULL;
-		const char *pin = NULL;
-
-		if (ask(c, &home, verb, c->args.v[i], &result, e) == 0)
-			pin = pinned(c, c->args.v[i], result, e);
-		if (!pin) {
-			rc = -1;
-			break;
-		}
-		if (c->output == OUTPUT_TABLE)
-			printf("%s\n", pin);
-		json_object_set_new(result, "pinned", json_string(pin));
-		json_array_append(all, result);
-	}
-	if (!rc && c->output == OUTPUT_JSON)
+	if (!rc)
+		rc = ask(c, &home, &results, e);
+	if (!rc)
+		rc = answers(c, results, all, e);
+	if (c->output == OUTPUT_JSON && json_array_size(all))
 		document_set(c, json_pack("{s:O}", "images", all));
 	home_close(&home);
 	return rc;
@@ -248,12 +310,12 @@ static int ask_each(struct cli *c, const char *verb, struct err *e)
 
 static int pull(struct cli *c, struct err *e)
 {
-	return ask_each(c, "image-fetch", e);
+	return ask_each(c, fetch_all, e);
 }
 
 static int pin(struct cli *c, struct err *e)
 {
-	return ask_each(c, "image-resolve", e);
+	return ask_each(c, look_up_all, e);
 }
 
 /* ---- rm --------------------------------------------------------------------------------- */
@@ -391,7 +453,8 @@ const struct cmd cmd_image = {
 		"fetches it again. Nothing is removed while an image is being pulled. After each pull the same\n"
 		"is done for what is above RECONCILE_CACHE_MAX (20GiB, unless that says otherwise).\n\n"
 		"pull fetches what a reference means now, so that an image can be made of it later without\n"
-		"the registry. pin only asks. Both print the reference with its digest, for a spec.\n"
+		"the registry. pin only asks. Both print the reference with its digest, for a spec. Of several\n"
+		"images three are fetched at a time; one that fails is told, and does not stop the others.\n"
 		"rm removes what was fetched for one image and for no other one.\n\n"
 		"  reconcile image ls\n"
 		"  reconcile image pin alpine:3.20\n"

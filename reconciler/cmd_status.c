@@ -1,4 +1,5 @@
 /* cmd_status.c - what is recorded and what is really there, as vmstate.h says it. */
+#include "reconciler/again.h"
 #include "reconciler/document.h"
 #include "reconciler/past.h"
 #include "reconciler/print.h"
@@ -11,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCH_MS 1000
 
 static const char *field_or_dash(const struct record *r, const char *key)
 {
@@ -26,7 +29,7 @@ static const char *fact_or_dash(const struct view *v, const char *key)
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
-enum { NAME, STATE, READY, VCPUS, MEMORY, CID, SINCE, IMAGE, KERNEL, PID, SOURCE, NOTE, COLUMNS };
+enum { NAME, STATE, READY, VCPUS, MEMORY, CID, ADDRESS, SINCE, IMAGE, KERNEL, PID, SOURCE, NOTE, COLUMNS };
 
 /* Columns that only -o wide shows. */
 static bool is_wide(size_t column)
@@ -55,6 +58,28 @@ static const char *image_of(const struct pass *p, const struct record *vm)
 	return disk ? kvs_get(&disk->record->fields, "image") : NULL;
 }
 
+/* The facts of what a VM has in networks, NULL: it is in none. */
+static const struct kvs *nic_facts(const struct pass *p, const char *vm)
+{
+	const struct view *nic = views_find(&p->views, KIND_NIC, vm);
+
+	return nic && nic->record ? &nic->record->facts : NULL;
+}
+
+#define ADDRESS_FACT "address." /* and the network's name */
+
+/* "10.77.0.2", or all of them with a comma between. */
+static const char *addresses_of(struct arena *a, const struct kvs *facts)
+{
+	const char *text = NULL;
+
+	if (facts)
+		kvs_each(f, facts)
+			if (!strncmp(f->key, ADDRESS_FACT, strlen(ADDRESS_FACT)))
+				text = text ? arena_printf(a, "%s,%s", text, f->value) : f->value;
+	return text ? text : "-";
+}
+
 static void vm_row(struct cli *c, const struct pass *p, struct table *t, const struct view *v)
 {
 	const struct record *r = v->record;
@@ -66,7 +91,8 @@ static void vm_row(struct cli *c, const struct pass *p, struct table *t, const s
 	vmstate_find(a, v, &cli_cancel, &s);
 	clock_span(clock_real_ms() - s.since_ms, age);
 	add_row(c, t, (const char *[COLUMNS]){r->name, s.state, s.ready, field_or_dash(r, "vcpus"),
-		field_or_dash(r, "memory"), fact_or_dash(v, "cid"), s.ended ? arena_printf(a, "%s ago", age)
+		field_or_dash(r, "memory"), fact_or_dash(v, "cid"),
+		addresses_of(a, nic_facts(p, r->name)), s.ended ? arena_printf(a, "%s ago", age)
 		: arena_dup(a, age), image ? image : "-", field_or_dash(r, "kernel"),
 		v->observed.running ? fact_or_dash(v, "pid") : "-", print_safe(a, r->source),
 		print_safe(a, s.note)});
@@ -84,7 +110,7 @@ static void print_kept(struct cli *c, const struct pass *p)
 static size_t print_vms(struct cli *c, const struct pass *p)
 {
 	static const char *const head[COLUMNS] = {"NAME", "STATE", "READY", "VCPUS", "MEMORY", "CID",
-		"SINCE", "IMAGE", "KERNEL", "PID", "SOURCE", "NOTE"};
+		"ADDRESS", "SINCE", "IMAGE", "KERNEL", "PID", "SOURCE", "NOTE"};
 	struct table t = {.head = true, .bold = c->colored_out};
 	size_t n = 0;
 
@@ -99,7 +125,7 @@ static size_t print_vms(struct cli *c, const struct pass *p)
 	return n;
 }
 
-/* Images, kernels and disks: made, or what is wrong with them. */
+/* Images, kernels, networks, disks and interfaces: made, or what is wrong with them. */
 static const char *state_of(const struct view *v)
 {
 	if (v->record->state != RECORD_MADE)
@@ -114,6 +140,12 @@ static const char *origin_of(struct arena *a, const struct view *v)
 
 	if (v->record->kind == KIND_DISK)
 		return arena_printf(a, "%s of the image", fact_or_dash(v, "backend"));
+	if (v->record->kind == KIND_NETWORK)
+		return arena_printf(a, "%s on %s", fact_or_dash(v, "address"), fact_or_dash(v, "ifname"));
+	if (v->record->kind == KIND_FIREWALL)
+		return arena_printf(a, "table %s", fact_or_dash(v, "table"));
+	if (v->record->kind == KIND_NIC)
+		return addresses_of(a, &v->record->facts);
 	if (!ref)
 		ref = field_or_dash(v->record, "file");
 	return print_safe(a, print_path(a, ref));
@@ -164,6 +196,8 @@ static void print_all(struct cli *c, const struct pass *p)
 static const char *const public_facts[KIND_N][6] = {
 	[KIND_IMAGE] = {"id", "ref", "file", "size"},
 	[KIND_KERNEL] = {"id", "file", "initrd"},
+	[KIND_NETWORK] = {"id", "ifname", "address", "mtu"},
+	[KIND_FIREWALL] = {"id", "table"},
 	[KIND_DISK] = {"id", "file", "size", "backend"},
 	[KIND_VM] = {"id", "cid", "run", "accel"},
 };
@@ -203,6 +237,18 @@ static json_t *ended_json(struct arena *a, const struct vmstate *s)
 		"exit_code", s->exit_code < 0 ? json_null() : json_integer(s->exit_code));
 }
 
+/* From a network's name to the address there. */
+static json_t *addresses_json(const struct kvs *facts)
+{
+	json_t *j = json_object();
+
+	if (facts)
+		kvs_each(f, facts)
+			if (!strncmp(f->key, ADDRESS_FACT, strlen(ADDRESS_FACT)))
+				json_object_set_new(j, f->key + strlen(ADDRESS_FACT), json_string(f->value));
+	return j;
+}
+
 static void add_vm(struct arena *a, const struct pass *p, const struct view *v, json_t *j)
 {
 	const struct record *r = v->record;
@@ -221,6 +267,7 @@ static void add_vm(struct arena *a, const struct pass *p, const struct view *v, 
 		json_lossy(kvs_get(&r->fields, "kernel")), "pid",
 		number(v->observed.running ? vmstate_fact(v, "pid") : NULL), "attempts",
 		json_integer(r->attempts), "retry_at", when(a, r->state == RECORD_FAILED, r->retry_at_ms));
+	json_object_set_new(more, "addresses", addresses_json(nic_facts(p, r->name)));
 	json_object_update(j, more);
 	json_decref(more);
 }
@@ -271,14 +318,12 @@ static int select_vms(struct cli *c, struct pass *p, struct err *e)
 	return 0;
 }
 
-static int run(struct cli *c, struct err *e)
+static int show(struct cli *c, struct err *e)
 {
 	struct pass p = {.a = &c->arena, .state_dir = c->state_dir, .cancel = &cli_cancel,
 		.source = c->source, .looks = true};
 	int rc;
 
-	if (c->at)
-		return past_status(c, e);
 	rc = select_vms(c, &p, e);
 	if (rc == 0 && c->output == OUTPUT_JSON)
 		set_document(c, &p);
@@ -288,17 +333,28 @@ static int run(struct cli *c, struct err *e)
 	return rc;
 }
 
+static int run(struct cli *c, struct err *e)
+{
+	if (c->watch && (c->at || c->output == OUTPUT_JSON))
+		return err_set(e, ERR_USAGE, "status: --watch has no end; it goes neither with --at nor with "
+			"-o json, see: reconcile events -f -o jsonl");
+	if (c->at)
+		return past_status(c, e);
+	return c->watch ? again_run(c, show, WATCH_MS, e) : show(c, e);
+}
+
 const struct cmd cmd_status = {
 	.name = "status",
 	.args = "[VM...]",
 	.caption = "show VMs: running, ready, and if not, why",
 	.help = "Shows each VM as it is now. STATE running means that its VMM is alive, READY yes that the\n"
 		"agent in the guest answered just now. SINCE is how long it is so; of a VM that ended, how\n"
-		"long ago. With --source, and with -o wide, what the VMs are made of is shown too: images,\n"
-		"kernels and disks.\n\n"
+		"long ago. ADDRESS is what it has in networks. With --source, and with -o wide, what the VMs\n"
+		"are made of is shown too: images, kernels, networks, rules, disks and interfaces.\n\n"
 		"  reconcile status\n"
 		"  reconcile status --source web -o wide\n"
 		"  reconcile status -o json web\n"
+		"  reconcile status --watch web                 again whenever it is different\n"
 		"  reconcile status --at '2026-11-21 03:00'     as it was then, out of history",
 	.wide = true,
 	.run = run,

@@ -22,7 +22,9 @@ static const struct {
 } words_of[] = {{"validate", WORDS_FILES}, {"plan", WORDS_FILES}, {"apply", WORDS_FILES},
 	{"delete", WORDS_FILES}, {"fmt", WORDS_FILES}, {"explain", WORDS_FIELDS},
 	{"completion", WORDS_SHELLS}, {"help", WORDS_COMMANDS}, {"status", WORDS_VMS},
-	{"exec", WORDS_VMS}, {"logs", WORDS_VMS}};
+	{"exec", WORDS_VMS}, {"logs", WORDS_VMS}, {"console", WORDS_VMS}, {"ports", WORDS_VMS},
+	{"ssh", WORDS_VMS},
+	{"wait", WORDS_VMS}, {"stats", WORDS_VMS}, {"top", WORDS_VMS}};
 
 static enum words find_words(const struct cmd *cmd)
 {

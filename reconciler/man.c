@@ -28,18 +28,36 @@ static const char head[] =
 	"Only the result goes to standard output; progress, questions, warnings and logs go to\n"
 	"standard error.\n";
 
-static const char environment[] =
-	".SH ENVIRONMENT\n"
-	".TP\n"
-	".B RECONCILE_STATE_DIR\n"
-	"Where state is kept, when\n"
-	".B \\-\\-state\\-dir\n"
-	"is not given.\n"
-	".TP\n"
-	".BR NO_COLOR ,\\  CLICOLOR_FORCE ,\\  TERM\n"
-	"Whether output is coloured, when\n"
-	".B \\-\\-color\n"
-	"is not given.\n";
+/* tests/docs/run looks whether each variable that the programs ask for is here. */
+static const struct {
+	const char *name, *help;
+} variables[] = {
+	{"RECONCILE_STATE_DIR", "Where state is kept, when --state-dir is not given."},
+	{"RECONCILE_CACHE_DIR", "Where what was fetched for images is kept; it can be fetched again."},
+	{"RECONCILE_RUN_DIR", "Where sockets and logs of running VMs are."},
+	{"RECONCILE_PROGRAM_DIR", "Where reconcile-worker and reconcile-guest are."},
+	{"RECONCILE_CACHE_MAX", "What the cache may have after a pull, such as 5GiB; 20GiB when it is not "
+		"set. What was not used for longest goes first, and nothing while another pull is under way."},
+	{"RECONCILE_MIRRORS", "Mirrors of registries, REGISTRY=HOST[:PORT][/PREFIX] with spaces or commas "
+		"between, in the order in which they are asked before the registry. An image with mirrors of its "
+		"own does not use them."},
+	{"RECONCILE_PLAIN_HTTP", "Hosts, HOST[:PORT] with commas between, that are spoken to without TLS. "
+		"This machine itself always may be."},
+	{"RECONCILE_HTTP_STALL_SECONDS", "How long a registry may send nothing before a transfer is started "
+		"again; 30 when it is not set."},
+	{"RECONCILE_HISTORY_KEEP", "How many events of the history are kept; 100000 when it is not set."},
+	{"RECONCILE_HELPER_SOCKET", "The socket of reconcile-helper, when it is not where it usually is."},
+	{"NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID", "How a service manager wants to be told that a daemon lives, as "
+		"sd_notify(3) has it."},
+	{"DOCKER_CONFIG, HOME", "The folder of config.json with logins of registries, or the one that has "
+		".docker with it. A file that others can read is not used."},
+	{"SSL_CERT_FILE, SSL_CERT_DIR", "Certificates that registries are trusted by, instead of the system's: "
+		"a file, and a folder that openssl rehash was run on."},
+	{"http_proxy, https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, no_proxy, NO_PROXY",
+		"Proxies on the way to registries, and hosts that are reached without, as curl(1) knows them."},
+	{"NO_COLOR, CLICOLOR_FORCE, TERM", "Whether output is coloured, when --color is not given."},
+	{"COLUMNS", "How wide the terminal is, when it does not say."},
+};
 
 /* docs/exit-status.md says more; tests/docs/run compares the numbers. */
 static const struct {
@@ -119,6 +137,15 @@ static void put_command(struct text *t, const struct cmd *cmd)
 			put_option(t, &options[i]);
 }
 
+static void put_variable(struct text *t, const char *name, const char *help)
+{
+	text_put(t, ".TP\n.B ");
+	man_put(t, name);
+	text_put(t, "\n");
+	man_put(t, help);
+	text_put(t, "\n");
+}
+
 const char *man_page(struct arena *a)
 {
 	struct text t = {.a = a};
@@ -131,7 +158,9 @@ const char *man_page(struct arena *a)
 	for (size_t i = 0; i < option_count; i++)
 		if (!options[i].commands)
 			put_option(&t, &options[i]);
-	text_put(&t, environment);
+	text_put(&t, ".SH ENVIRONMENT\n");
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		put_variable(&t, variables[i].name, variables[i].help);
 	text_put(&t, ".SH EXIT STATUS\n");
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		text_putf(&t, ".TP\n.B %s\n", statuses[i].code);

@@ -2,6 +2,7 @@
 #include "reconciler/meter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EARLY_MS 500 /* a rate of less time means nothing */
@@ -69,6 +70,38 @@ const struct meter *meter_part(const struct meters *m, const struct meter *whole
 			found = one;
 	}
 	return found;
+}
+
+/* Replace the one of the same thing, or add it. */
+static size_t note_thing(const struct meter **v, size_t n, size_t max, const struct meter *one)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(v[i]->of, one->of)) {
+			if (one->now_ms >= v[i]->now_ms)
+				v[i] = one;
+			return n;
+		}
+	if (n < max)
+		v[n++] = one;
+	return n;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct meter *const *)a)->of, (*(const struct meter *const *)b)->of);
+}
+
+size_t meter_things(const struct meters *m, int64_t since_ms, const struct meter **out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < METERS; i++)
+		if (*m->v[i].of && m->v[i].now_ms >= since_ms && !meter_is_done(&m->v[i]) &&
+			!meter_whole(m, &m->v[i]))
+			n = note_thing(out, n, max, &m->v[i]);
+	if (n)
+		qsort(out, n, sizeof(struct meter *), by_name);
+	return n;
 }
 
 uint64_t meter_rate(const struct meter *m)

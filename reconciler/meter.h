@@ -35,6 +35,10 @@ const struct meter *meter_whole(const struct meters *m, const struct meter *part
 /* The part of this whole that was heard of last, unless it is done; or NULL. */
 const struct meter *meter_part(const struct meters *m, const struct meter *whole);
 
+/* Things that are under way, each by the meter of its whole that was heard of last: those of which
+ * something is not done and was heard of since since_ms. In the order of their names. At most max. */
+size_t meter_things(const struct meters *m, int64_t since_ms, const struct meter **out, size_t max);
+
 /* Bytes a second since it was first heard of. 0: too early to say. */
 uint64_t meter_rate(const struct meter *m);
 

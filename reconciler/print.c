@@ -198,9 +198,42 @@ const char *print_action(const struct pass *p, uint32_t view)
 		return kvs_get(&d->view->record->facts, "kept") ? "undelete" : "grow";
 	if (d->verdict == VERDICT_CREATE && d->view->record)
 		return "repair";
-	if (d->verdict == VERDICT_LIVE)
+	if (d->verdict == VERDICT_LIVE || ((d->kind == KIND_NETWORK || d->kind == KIND_FIREWALL) && d->verdict == VERDICT_RESTART))
 		return "update";
 	return verdict_name(d->verdict);
+}
+
+static const char *policy(uint32_t allow)
+{
+	return allow == ALLOW ? "allow" : "deny";
+}
+
+static const char *firewall_text(struct arena *a, const struct net_spec *s)
+{
+	return arena_printf(a, "siblings %s, host %s, internet %s%s", policy(s->policy_siblings),
+		policy(s->policy_host), policy(s->policy_internet),
+		s->policy_internet == ALLOW && s->nat_masquerade ? ", masquerade" : "");
+}
+
+/* "lab 10.77.0.2, dmz 10.78.0.2" */
+static const char *nic_text(struct arena *a, const struct vm_spec *vm, const struct kvs *facts)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < vm->networks.n; i++) {
+		const char *name = vm->networks.v[i];
+		const char *address = kvs_get(facts, arena_printf(a, "address.%s", name));
+
+		text = arena_printf(a, "%s%s%s %s", text, i ? ", " : "", name, address ? address : "?");
+	}
+	return text;
+}
+
+static const char *kernel_text(struct arena *a, const struct kernel_spec *k, const struct kvs *facts)
+{
+	if (k->file)
+		return print_path(a, k->file);
+	return arena_printf(a, "%s  %s", k->oci, shorten(a, kvs_get(facts, "image")));
 }
 
 static const char *summary_of(struct arena *a, const struct pass *p, uint32_t view)
@@ -218,10 +251,17 @@ static const char *summary_of(struct arena *a, const struct pass *p, uint32_t vi
 		return arena_printf(a, "%s%s%s", ref ? print_path(a, ref) : "", ref ? "  " : "",
 			shorten(a, kvs_get(facts, "id")));
 	case KIND_KERNEL:
-		return print_path(a, ((const struct kernel_spec *)(const void *)o->spec)->file);
+		return kernel_text(a, (const struct kernel_spec *)(const void *)o->spec, facts);
 	case KIND_DISK:
 		return arena_printf(a, "%s, %s of the image", size_print(a, kvs_u64(facts, "size", 0)),
 			kvs_get(facts, "backend") ? kvs_get(facts, "backend") : "copy");
+	case KIND_NETWORK:
+		return arena_printf(a, "%s, bridge %s", ((const struct net_spec *)(const void *)o->spec)->subnet,
+			kvs_get(facts, "ifname") ? kvs_get(facts, "ifname") : "?");
+	case KIND_FIREWALL:
+		return firewall_text(a, (const struct net_spec *)(const void *)o->spec);
+	case KIND_NIC:
+		return nic_text(a, (const struct vm_spec *)(const void *)o->spec, facts);
 	default:
 		vm = (const struct vm_spec *)(const void *)o->spec;
 		return arena_printf(a, "%u vCPU%s, %s, cid %s", vm->vcpus, vm->vcpus == 1 ? "" : "s",

@@ -2,6 +2,7 @@
 #include "reconciler/progress.h"
 
 #include "reconciler/print.h"
+#include "reconciler/table.h"
 #include "schema/base/clock.h"
 #include "schema/field.h"
 
@@ -12,6 +13,8 @@
 #define LIVE_EVERY_MS 100
 #define PLAIN_EVERY_MS 2000
 #define JSON_EVERY_MS 200   /* for each thing that goes on */
+#define LIVE_LINES 12
+#define LIVE_FOR_MS 15000   /* a thing without a word for so long is left out */
 #define WAIT_MS 2000        /* a wait that is not told */
 #define WAIT_LIVE_MS 1000   /* a live line tells again */
 #define WAIT_PLAIN_MS 10000 /* and a plain one */
@@ -21,6 +24,9 @@ static void clear(struct progress_view *v)
 {
 	if (v->line_open)
 		fputs("\r\033[K", stderr);
+	for (; v->line_open && v->lines_above; v->lines_above--)
+		fputs("\033[A\033[K", stderr);
+	v->lines_above = 0;
 	v->line_open = false;
 }
 
@@ -166,20 +172,56 @@ static const char *part_text(struct progress_view *v, struct arena *a, const str
 	return arena_printf(a, "; %s%s", name, amount_text(a, part));
 }
 
-static void tell_text(struct progress_view *v, const struct step *s, const struct meter *m)
+/* name_width: what its name is filled up to. */
+static const char *meter_text(struct progress_view *v, struct arena *a, const struct meter *m,
+	size_t name_width)
 {
-	_cleanup_arena_ struct arena a = ARENA_INIT;
 	const struct meter *whole = meter_whole(&v->meters, m), *main = whole ? whole : m;
 	const struct meter *part = whole ? m : meter_part(&v->meters, m);
 
+	return arena_printf(a, "  %-*s  %s%s%s", (int)name_width, print_safe(a, main->of),
+		print_safe(a, main->what),
+		amount_text(a, main), part ? part_text(v, a, main, part) : "");
+}
+
+static size_t longest_name(const struct meter *const *v, size_t n)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		most = strlen(v[i]->of) > most ? strlen(v[i]->of) : most;
+	return most;
+}
+
+/* A line for each thing that is made at once. Lines that were wider than the screen could not be taken back,
+ * so they are cut. */
+static void tell_live(struct progress_view *v, const struct meter *m)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const struct meter *things[LIVE_LINES];
+	const size_t width = table_terminal_width(stderr);
+	const size_t n = meter_things(&v->meters, m->now_ms - LIVE_FOR_MS, things, LIVE_LINES);
+
+	if (n < 2) {
+		fputs(meter_text(v, &a, m, 0), stderr);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			fprintf(stderr, "%s%.*s", i ? "\n" : "", width ? (int)width - 1 : 79,
+				meter_text(v, &a, things[i], longest_name(things, n)));
+		v->lines_above = (unsigned)n - 1;
+	}
+	v->line_open = true;
+}
+
+static void tell_text(struct progress_view *v, const struct meter *m)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+
 	clear(v);
-	fprintf(stderr, "  %s/%s  %s%s%s", kind_name(s->kind), print_safe(&a, s->name),
-		print_safe(&a, main->what), amount_text(&a, main),
-		part ? part_text(v, &a, main, part) : "");
 	if (v->how == PROGRESS_TTY)
-		v->line_open = true;
+		tell_live(v, m);
 	else
-		fputc('\n', stderr);
+		fprintf(stderr, "%s\n", meter_text(v, &a, m, 0));
 }
 
 static void tell_json(struct progress_view *v, const struct step *s, struct meter *m)
@@ -220,7 +262,7 @@ static void show_progress(struct progress_view *v, const struct step *s, const c
 	if (v->last_ms != v->begun_ms && now - v->last_ms < every)
 		return;
 	v->last_ms = now == v->begun_ms ? now + 1 : now;
-	tell_text(v, s, m);
+	tell_text(v, m);
 }
 
 void progress_say(struct progress_view *v, const struct step *s, const char *what, uint64_t done,

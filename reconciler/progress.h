@@ -1,4 +1,5 @@
-/* progress.h - what is going on, on stderr: a live line on a terminal, plain lines elsewhere.
+/* progress.h - what is going on, on stderr: a live line for each thing that is made on a terminal, plain lines
+ * elsewhere.
  *
  * A thread looks at the clock, so that a wait is told whoever waits and in whatever call: after WAIT_MS
  * without a word it says what is being waited for and for how long. It prints and does nothing else; it
@@ -34,6 +35,7 @@ struct progress_view {
 	int64_t asked_ms;        /* spent on asking guests to stop, not yet shown */
 	struct meters meters;    /* what is under way */
 	bool line_open;          /* a live line is on the screen */
+	unsigned lines_above;    /* and so many further ones, of other things that are made at once */
 };
 
 /* Decide how to show progress and hook it into the pass: before pass_look. Not to be moved until

@@ -92,7 +92,7 @@ static int refuse(const struct pass *p, const char *flag, struct err *e)
 	return err_hint(e, "look at the plan above, then give %s", flag);
 }
 
-static bool ask(struct err *e)
+bool session_ask(struct err *e)
 {
 	char line[16];
 
@@ -194,7 +194,7 @@ int session_confirm(const struct cli *c, const struct pass *p, struct err *e)
 		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return refuse(p, "--yes", e);
-	return ask(e) ? 0 : -1;
+	return session_ask(e) ? 0 : -1;
 }
 
 /* ---- act ---------------------------------------------------------------------------------- */
@@ -217,12 +217,23 @@ static int exit_code_of(const struct pass *p)
 	return x->not_ready ? err_exit_code(ERR_TIMEOUT) : 0;
 }
 
+static void limit_waits(const struct cli *c, struct pass *p)
+{
+	if (c->wait_timeout_ms == UINT64_MAX)
+		return;
+	vec_each(s, &p->plan.steps)
+		if (s->step.op == STEP_WAIT)
+			kvs_setf(p->a, &s->step.args, "ready_timeout_ms", "%llu",
+				(unsigned long long)c->wait_timeout_ms);
+}
+
 static int run_plan(struct cli *c, struct pass *p, struct err *e)
 {
 	struct progress_view view;
 	int rc;
 
 	p->exec.parallel = !c->parallel ? many_usual() : c->parallel < 1000 ? (unsigned)c->parallel : 1000;
+	limit_waits(c, p);
 	progress_start(&view, c, p);
 	progress_steps(&view, p);
 	rc = pass_act(p, e);

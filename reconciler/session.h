@@ -23,6 +23,9 @@ int session_check_flags(const struct cli *c, struct err *e);
  * that gives a secret is run. */
 struct spec_input session_input(const struct cli *c);
 
+/* Ask on the terminal whether to go on; false with e when not. */
+bool session_ask(struct err *e);
+
 /* Ask on the terminal whether to go on when the plan needs a word that was not given on the
  * command line. 0: go on. -1: ERR_GUARD with what to add. */
 int session_confirm(const struct cli *c, const struct pass *p, struct err *e);

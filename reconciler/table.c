@@ -17,6 +17,13 @@
 #define WIDTH_MIN 20  /* what a terminal claims below that is no width */
 #define WIDTH_MAX 10000
 
+static size_t assumed;
+
+void table_assume_width(size_t width)
+{
+	assumed = width;
+}
+
 size_t table_terminal_width(FILE *f)
 {
 	const char *text = getenv("COLUMNS");
@@ -25,7 +32,7 @@ size_t table_terminal_width(FILE *f)
 	unsigned long n;
 
 	if (fileno(f) < 0 || !isatty(fileno(f)))
-		return 0;
+		return f == stdout ? assumed : 0;
 	n = text ? strtoul(text, &end, 10) : 0;
 	if (text && *text && !*end && n >= WIDTH_MIN && n < WIDTH_MAX)
 		return n;

@@ -26,3 +26,7 @@ void table_print(const struct table *t, size_t width, FILE *to);
 
 /* Columns that the terminal behind f has: COLUMNS, else what the terminal says; 0: it is none. */
 size_t table_terminal_width(FILE *f);
+
+/* From now on stdout counts as a terminal of so many columns: for a child whose output its parent shows on
+ * one. 0: as it is. */
+void table_assume_width(size_t width);

@@ -3,8 +3,10 @@
 
 #include "drivers/ending.h"
 #include "drivers/guest/agent.h"
+#include "drivers/guest/probe.h"
 #include "drivers/rundir.h"
 #include "reconciler/engine/drift.h"
+#include "reconciler/engine/recall.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
 
@@ -13,6 +15,7 @@
 #include <sys/stat.h>
 
 #define READY_TIMEOUT_MS 1000
+#define PROBE_MS 3000 /* a program has to be started in the guest */
 #define EVENTS_MAX 10000
 
 const char *vmstate_fact(const struct view *v, const char *key)
@@ -22,17 +25,50 @@ const char *vmstate_fact(const struct view *v, const char *key)
 	return now ? now : kvs_get(&v->record->facts, key);
 }
 
-static const char *ask_agent(const struct view *v, const volatile sig_atomic_t *cancel)
+/* What was last applied as its ready; NULL: its agent is enough. */
+static const struct probe_spec *question_of(struct arena *a, const struct record *r)
+{
+	const struct probe_spec *p;
+	bool any = false;
+
+	kvs_each(f, &r->fields)
+		any |= !strncmp(f->key, "ready.", 6);
+	if (!any)
+		return NULL;
+	p = &((const struct vm_spec *)(const void *)recall_object(a, r, NULL)->spec)->ready;
+	return probe_is_set(p) ? p : NULL;
+}
+
+static const char *ask_agent(const char *run, const volatile sig_atomic_t *cancel)
 {
 	_cleanup_agent_ struct agent *agent = NULL;
 	struct err err = ERR_INIT;
-	const char *run = vmstate_fact(v, "run");
 
-	if (!run)
-		return "no";
 	if (agent_reach(run, READY_TIMEOUT_MS, cancel, &agent, &err) < 0)
 		return err.kind == ERR_LOCKED ? "busy" : "no";
 	return agent_ping(agent, READY_TIMEOUT_MS, &err) == 0 ? "yes" : "no";
+}
+
+/* *why is set when it answers something else than it should. What its console said may have scrolled
+ * away: that was seen once, by who waited for it. */
+static const char *ask(struct arena *a, const struct view *v, const volatile sig_atomic_t *cancel,
+	const char **why)
+{
+	const struct probe_spec *p = question_of(a, v->record);
+	const char *run = vmstate_fact(v, "run"), *ready = vmstate_fact(v, "ready"), *text;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!run)
+		return "no";
+	if (p && p->console)
+		return ready && !strcmp(ready, "yes") ? "yes" : "no";
+	if (!p)
+		return ask_agent(run, cancel);
+	r = probe_ask(a, run, p, PROBE_MS, cancel, &text, &err);
+	if (r > 0)
+		*why = text;
+	return r == 0 ? "yes" : "no";
 }
 
 /* ---- how it ended --------------------------------------------------------------------------- */
@@ -68,6 +104,8 @@ static void find_ending(struct arena *a, const struct view *v, struct vmstate *o
 	ended = last_sign_ms(fd);
 	out->ended = true;
 	out->how = ending.text;
+	if (ending.kind == ENDING_PANIC)
+		out->last_words = ending_last_words(a, fd);
 	if (ending.kind == ENDING_EXIT)
 		out->exit_code = ending.code;
 	if (ended)
@@ -134,7 +172,7 @@ void vmstate_find(struct arena *a, const struct view *v, const volatile sig_atom
 		find_ending(a, v, out);
 	if (v->observed.running) {
 		out->state = "running";
-		out->ready = ask_agent(v, cancel);
+		out->ready = ask(a, v, cancel, &out->note);
 		if (v->observed.reason)
 			out->note = v->observed.reason;
 	} else if (r->state == RECORD_FAILED) {
@@ -149,6 +187,8 @@ void vmstate_find(struct arena *a, const struct view *v, const volatile sig_atom
 		out->state = "dead";
 		out->note = dead_note(v);
 	}
+	if (out->last_words && strcmp(out->state, "failed") != 0)
+		out->note = arena_printf(a, "%s; last on its console: %s", out->note, out->last_words);
 	if (is_undeleted(r))
 		out->note = r->reason;
 	else if (r->state == RECORD_DELETING || r->state == RECORD_MAKING)

@@ -12,6 +12,7 @@ struct vmstate {
 	int64_t since_ms;     /* real time since which it is so */
 	bool ended;           /* it ran and does not run any more: since_ms says when it ended */
 	const char *how;      /* ended: how, for people */
+	const char *last_words; /* ended by a panic of its kernel: the last lines of its console; or NULL */
 	int exit_code;        /* ended: of the workload; -1 not known */
 };
 

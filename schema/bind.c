@@ -1,4 +1,4 @@
-/* bind.c - a file to objects: each entry under images, kernels and vms is one, and the top of the
+/* bind.c - a file to objects: each entry under images, kernels, networks and vms is one, and the top of the
  * file is checked when all of it was read.
  */
 #include "schema/bind.h"
@@ -22,6 +22,8 @@ static void keep(struct load *l, enum kind kind, void *spec)
 		*vec_push(l->a, &l->spec->images) = spec;
 	else if (kind == KIND_KERNEL)
 		*vec_push(l->a, &l->spec->kernels) = spec;
+	else if (kind == KIND_NETWORK)
+		*vec_push(l->a, &l->spec->networks) = spec;
 	else
 		*vec_push(l->a, &l->spec->vms) = spec;
 }
@@ -307,8 +309,8 @@ static void refuse_top(struct load *l, struct source *src, const struct yaml_nod
 	if (near)
 		diag_hint(l->a, d, "did you mean \"%s\"?", near);
 	else
-		diag_hint(l->a, d, "known are version, images, kernels, vms, defaults, profiles, "
-			"vars, include, guards, moved and x-...");
+		diag_hint(l->a, d, "known are version, images, kernels, networks, vms, defaults, "
+			"profiles, vars, include, guards, moved and x-...");
 }
 
 /* Remember one file to read. false: no more of them. */
@@ -379,7 +381,7 @@ static bool bind_document(struct load *l, struct source *src, const struct yaml_
 	if (root->type != YAML_MAP) {
 		l->incomplete = true;
 		BIND_ERROR(l, src, root,
-			"a spec is a map of version, images, kernels and vms, not %s",
+			"a spec is a map of version, images, kernels, networks and vms, not %s",
 			yaml_what(root));
 		return true;
 	}

@@ -182,5 +182,14 @@ void check_about(struct load *l);
 /* Whether that is a name, a DNS label; an error at pos when it is not. what: "image". */
 bool check_label(struct load *l, struct pos pos, const char *name, const char *what);
 
+/* Judge networks and the interfaces of VMs in them. schema/check_net.c */
+void check_networks(struct load *l);
+
+/* Whether the value was taken from a profile or the defaults, where it was judged. schema/check.c */
+bool check_inherited(const struct spec_head *h, const char *path);
+
+/* Judge ready and liveness of a VM, a profile or the defaults. schema/probes.c */
+void probes_check(struct load *l, const struct vm_spec *s);
+
 /* Judge what was bound: names, references, cycles, rules across fields. schema/check.c */
 void check_spec(struct load *l);

@@ -138,11 +138,48 @@ static void bind_element(struct binding *b, const struct field *f, const char *k
 		add_ref(b, f, n, list_of(b, f)->v[list_of(b, f)->n - 1]);
 }
 
+/* {listen: "8080", to: vm/web:80}. A port that is a number needs no quotes. */
+static void bind_forward(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const char *listen = NULL, *to = NULL;
+	struct err e = ERR_INIT;
+
+	if (n->bad)
+		return;
+	if (n->type != YAML_MAP) {
+		BIND_ERROR(b->l, b->src, n, "%s: {listen: PORT, to: vm/NAME:PORT} expected, not %s", f->path,
+			yaml_what(n));
+		return;
+	}
+	for (const struct yaml_node *k = n->child; k; k = k->next) {
+		const bool is_listen = !strcmp(k->text, "listen"), is_to = !strcmp(k->text, "to");
+
+		if (k->bad || !strncmp(k->text, "x-", 2))
+			continue;
+		if (!is_listen && !is_to) {
+			diag_hint(b->l->a, BIND_ERROR(b->l, b->src, k, "%s: unknown field %s", f->path,
+				utf8_quote(&scratch, k->text, SHOWN)), "a forward has listen and to");
+			return;
+		}
+		if (k->child->type != YAML_SCALAR || yaml_is_null(k->child)) {
+			BIND_ERROR(b->l, b->src, k->child, "%s.%s: a text expected, not %s", f->path, k->text,
+				yaml_what(k->child));
+			return;
+		}
+		*(is_listen ? &listen : &to) = k->child->text;
+	}
+	if (!listen || !to)
+		BIND_ERROR(b->l, b->src, n, "%s: %s is missing", f->path, listen ? "to" : "listen");
+	else if (field_append(b->l->a, f, NULL, arena_printf(&scratch, "%s %s", listen, to), b->head, &e) < 0)
+		complain_err(b, n, f, false, &e);
+}
+
 static void bind_list(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	struct err e = ERR_INIT;
 
-	if (n->type == YAML_SCALAR) {
+	if (n->type == YAML_SCALAR && f->type != FIELD_FORWARDS) {
 		if (is_text(b, f, n))
 			bind_element(b, f, NULL, n);
 		return;
@@ -157,9 +194,47 @@ static void bind_list(struct binding *b, const struct field *f, const struct yam
 		return;
 	}
 	for (const struct yaml_node *i = n->child; i && !diags_full(b->l->diags); i = i->next)
-		bind_element(b, f, NULL, i);
+		if (f->type == FIELD_FORWARDS)
+			bind_forward(b, f, i);
+		else
+			bind_element(b, f, NULL, i);
 	if (!n->n && field_count(f, b->head, &e) < 0)
 		complain_err(b, n, f, false, &e);
+}
+
+/* "depends_on: {db: ready}": how far each has to be. All wait until it is ready, which is what a list
+ * says too; "started" is a word of the language that no driver does yet. */
+static void bind_conditions(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	if ((int64_t)n->n > f->max) {
+		BIND_ERROR(b->l, b->src, n, "%s: %u elements; at most %lld are allowed", f->path,
+			n->n, (long long)f->max);
+		return;
+	}
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next) {
+		const struct yaml_node *v = k->child;
+		struct yaml_node name = *k;
+
+		if (k->bad || v->bad)
+			continue;
+		name.type = YAML_SCALAR;
+		name.plain = false;
+		if (yaml_is_null(v) || (v->type == YAML_SCALAR && !strcmp(v->text, "ready")))
+			bind_element(b, f, NULL, &name);
+		else if (v->type == YAML_SCALAR && !strcmp(v->text, "started"))
+			BIND_ERROR(b->l, b->src, v, "%s: \"started\" is not supported yet", f->path);
+		else if (v->type == YAML_SCALAR)
+			BIND_ERROR(b->l, b->src, v, "%s: %s is none of started, ready", f->path,
+				utf8_quote(b->l->a, v->text, SHOWN));
+		else
+			BIND_ERROR(b->l, b->src, v, "%s: started or ready expected, not %s", f->path,
+				yaml_what(v));
+	}
+}
+
+static bool takes_conditions(const struct field *f)
+{
+	return f->type == FIELD_NAMES && f->ref == KIND_VM;
 }
 
 /* A value of env that stands elsewhere: env gets its marker, the text is kept apart. */
@@ -201,17 +276,18 @@ static void trace(struct binding *b, const struct field *f, const char *key,
 				(struct var_use){row, key, t->name, t->how, t->pos};
 }
 
-/* Note where one NAME of a map stands and what its text was made with. */
-static void note_key(struct binding *b, const struct field *f, const struct yaml_node *k)
+/* Note where the value of one NAME of a map stands and what its text was made with. */
+static void note_key(struct binding *b, const struct field *f, const char *name,
+	const struct yaml_node *n)
 {
-	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, k->text) : NULL;
+	const char *key = b->l->in->places || b->l->traces.n ? arena_dup(b->l->a, name) : NULL;
 	struct provenance *more = b->l->in->places ? layers_more(b->l->a, b->head) : NULL;
 
 	if (more)
 		*vec_push(b->l->a, &more->places) = (struct key_place){
-			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, k->child)};
+			(uint32_t)(f - b->noun->fields), key, bind_place(b->src, n)};
 	if (b->l->traces.n)
-		trace(b, f, key, k->child);
+		trace(b, f, key, n);
 }
 
 static void bind_map(struct binding *b, const struct field *f, const struct yaml_node *n)
@@ -230,7 +306,7 @@ static void bind_map(struct binding *b, const struct field *f, const struct yaml
 
 		if (k->bad)
 			continue;
-		note_key(b, f, k);
+		note_key(b, f, k->text, k->child);
 		if (value_check_key(f, k->text, &e) < 0)
 			complain_err(b, k, f, true, &e);
 		else if (f->type == FIELD_ENV && k->child->type == YAML_MAP && !k->child->bad)
@@ -273,6 +349,80 @@ static bool refuse_map(struct binding *b, const struct field *f, const struct ya
 	return true;
 }
 
+/* ---- network: {lab: {address: 10.77.0.10}} ----------------------------------------------------- */
+
+#define NETWORK_ROW "network"
+#define NETWORKS_ROW "network.*"
+
+static void refuse_field(struct binding *b, const char *prefix, const struct yaml_node *key);
+
+/* address or mac of the interface in one network: each has a row of its own. */
+static void bind_interface_field(struct binding *b, const char *network,
+	const struct yaml_node *k)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const struct field *f = field_find(b->noun,
+		arena_printf(&scratch, NETWORKS_ROW ".%s", k->text));
+	struct err e = ERR_INIT;
+
+	if (k->bad || !strncmp(k->text, "x-", 2))
+		return;
+	if (!f) {
+		refuse_field(b, NETWORKS_ROW ".", k);
+		return;
+	}
+	b->head->at[f - b->noun->fields] = bind_place(b->src, k->child);
+	if (b->is_layer) {
+		diag_hint(b->l->a, BIND_ERROR(b->l, b->src, k, "%s: not possible in %s", f->path,
+			bind_where(&scratch, b)), "each VM needs its own");
+		return;
+	}
+	note_key(b, f, network, k->child);
+	if (is_text(b, f, k->child) &&
+		field_append(b->l->a, f, network, k->child->text, b->head, &e) < 0)
+		complain_err(b, k->child, f, false, &e);
+}
+
+static void bind_interface(struct binding *b, const struct field *f, const struct yaml_node *k)
+{
+	const struct yaml_node *n = k->child;
+	struct err e = ERR_INIT;
+
+	if (k->bad || n->bad)
+		return;
+	if (field_append(b->l->a, f, NULL, k->text, b->head, &e) < 0) {
+		complain_err(b, k, f, false, &e);
+		return;
+	}
+	add_ref(b, f, k, list_of(b, f)->v[list_of(b, f)->n - 1]);
+	if (n->type == YAML_MAP)
+		for (const struct yaml_node *i = n->child; i; i = i->next)
+			bind_interface_field(b, k->text, i);
+	else if (!yaml_is_null(n))
+		BIND_ERROR(b->l, b->src, n, NETWORKS_ROW ": a map of fields expected, not %s",
+			yaml_what(n));
+}
+
+/* Whether the field is network, and what it says of networks is taken. One value says all of it: who says
+ * "none" takes no networks from a profile. */
+static bool bind_networks(struct binding *b, const struct field *f, const struct yaml_node *n)
+{
+	const struct field *row = field_find(b->noun, NETWORKS_ROW);
+	struct err e = ERR_INIT;
+
+	if (!row || strcmp(f->path, NETWORK_ROW) != 0)
+		return false;
+	b->head->at[row - b->noun->fields] = bind_place(b->src, n);
+	if (n->type != YAML_MAP)
+		return false;
+	for (const struct yaml_node *k = n->child; k && !diags_full(b->l->diags); k = k->next)
+		if (strncmp(k->text, "x-", 2) != 0)
+			bind_interface(b, row, k);
+	if (field_count(row, b->head, &e) < 0)
+		complain_err(b, n, row, false, &e);
+	return true;
+}
+
 static void bind_field(struct binding *b, const struct field *f, const struct yaml_node *n)
 {
 	const char *why = b->is_layer ? why_not_shared(f) : NULL;
@@ -280,7 +430,7 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	b->head->at[f - b->noun->fields] = bind_place(b->src, n);
 	if (b->l->traces.n && !field_is_map(f))
 		trace(b, f, NULL, n);
-	if (n->bad || refuse_map(b, f, n))
+	if (n->bad || bind_networks(b, f, n) || refuse_map(b, f, n))
 		return;
 	if (why) {
 		struct diag *d = BIND_ERROR(b->l, b->src, n, "%s: not possible in %s", f->path,
@@ -291,6 +441,8 @@ static void bind_field(struct binding *b, const struct field *f, const struct ya
 	}
 	if (field_is_map(f))
 		bind_map(b, f, n);
+	else if (takes_conditions(f) && n->type == YAML_MAP)
+		bind_conditions(b, f, n);
 	else if (field_is_list(f))
 		bind_list(b, f, n);
 	else

@@ -293,29 +293,30 @@ static const char *one_of_names(struct load *l, const struct noun *noun)
 	return last ? arena_printf(l->a, "%s and %s", text, last->path) : text;
 }
 
-static void check_source(struct load *l, const struct image_spec *s)
+static void check_source(struct load *l, const struct spec_head *h)
 {
-	const struct noun *noun = s->head.noun;
+	const struct noun *noun = h->noun;
+	const char *a = noun->kind == KIND_IMAGE ? "an" : "a";
 	const struct field *first = NULL;
 	struct diag *d;
 
 	for (size_t i = 0; i < noun->n_fields; i++) {
 		const struct field *f = &noun->fields[i];
 
-		if (!f->one_of || !s->head.at[i].line)
+		if (!f->one_of || !h->at[i].line)
 			continue;
 		if (first) {
-			d = load_error(l, field_pos(&s->head, f->path),
-				"an image has %s or %s, not both", first->path, f->path);
-			d->other = field_pos(&s->head, first->path);
+			d = load_error(l, field_pos(h, f->path), "%s %s has %s or %s, not both", a,
+				noun->singular, first->path, f->path);
+			d->other = field_pos(h, first->path);
 			return;
 		}
 		first = f;
 	}
 	if (first)
 		return;
-	d = load_error(l, s->head.pos, "image %s has none of %s",
-		utf8_quote(l->a, s->head.name, SHOWN), one_of_names(l, noun));
+	d = load_error(l, h->pos, "%s %s has none of %s", noun->singular, utf8_quote(l->a, h->name, SHOWN),
+		one_of_names(l, noun));
 	diag_hint(l->a, d, "say where it comes from");
 }
 
@@ -354,13 +355,33 @@ static void check_platform(struct load *l, const struct image_spec *s)
 	diag_hint(l->a, d, "for example linux/amd64");
 }
 
+/* Both are for registries. */
+static void check_registry(struct load *l, const struct image_spec *s)
+{
+	static const char *const fields[] = {"auth_file", "mirrors"};
+	const bool given[] = {s->auth_file != NULL, s->mirrors.n > 0};
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < 2; i++)
+		if (given[i] && !s->oci && s->head.at[field_find(s->head.noun, fields[i]) -
+			s->head.noun->fields].line)
+			diag_hint(l->a, load_error(l, field_pos(&s->head, fields[i]),
+				"%s: the image comes from no registry", fields[i]), "leave it out");
+	for (size_t i = 0; i < s->mirrors.n; i++)
+		if (ociref_check_mirror(s->mirrors.v[i], &e) < 0) {
+			say(l, &s->head, "mirrors", &e);
+			return;
+		}
+}
+
 static void check_image(struct load *l, const struct image_spec *s)
 {
 	struct err e = ERR_INIT;
 	const char *digest = NULL;
 
-	check_source(l, s);
+	check_source(l, &s->head);
 	check_platform(l, s);
+	check_registry(l, s);
 	if (s->oci && ociref_check(s->oci, &e) < 0)
 		say(l, &s->head, "oci", &e);
 	else if (s->oci)
@@ -382,8 +403,28 @@ static void check_image(struct load *l, const struct image_spec *s)
 	}
 }
 
+/* Modules go into the initrd that is made: none is, when there is one. */
+static void check_initrd(struct load *l, const struct kernel_spec *s)
+{
+	struct diag *d;
+
+	if (s->oci && s->modules) {
+		d = load_error(l, field_pos(&s->head, "modules"), "kernel %s has oci and modules",
+			utf8_quote(l->a, s->head.name, SHOWN));
+		d->other = field_pos(&s->head, "oci");
+		diag_hint(l->a, d, "its modules are in the image; leave modules out");
+		return;
+	}
+	if (!s->initrd || !s->modules)
+		return;
+	d = load_error(l, field_pos(&s->head, "modules"),
+		"kernel %s has modules and an initrd of its own", utf8_quote(l->a, s->head.name, SHOWN));
+	d->other = field_pos(&s->head, "initrd");
+	diag_hint(l->a, d, "modules go into the initrd that reconcile makes; leave one of the two out");
+}
+
 /* Words of the kernel command line that decide what boots: they are ours. */
-static void check_kernel(struct load *l, const struct kernel_spec *s)
+static void check_args(struct load *l, const struct kernel_spec *s)
 {
 	static const char *const ours[] = {"root=", "init=", "rdinit="};
 
@@ -405,6 +446,23 @@ static void check_kernel(struct load *l, const struct kernel_spec *s)
 	}
 }
 
+static void check_kernel(struct load *l, const struct kernel_spec *s)
+{
+	struct err e = ERR_INIT;
+
+	check_source(l, &s->head);
+	if (s->oci && ociref_check(s->oci, &e) < 0)
+		say(l, &s->head, "oci", &e);
+	check_initrd(l, s);
+	check_args(l, s);
+}
+
+bool check_inherited(const struct spec_head *h, const char *path)
+{
+	return h->more && h->more->layers && h->more->layers[field_find(h->noun, path) -
+		h->noun->fields];
+}
+
 static bool is_user_part(const char *p, size_t n)
 {
 	static const char more[] =
@@ -413,18 +471,11 @@ static bool is_user_part(const char *p, size_t n)
 	return n && *p != '-' && *p != '.' && strspn(p, more) >= n;
 }
 
-/* What a profile says was judged there. */
-static bool is_inherited(const struct spec_head *h, const char *path)
-{
-	return h->more && h->more->layers && h->more->layers[field_find(h->noun, path) -
-		h->noun->fields];
-}
-
 static void check_user(struct load *l, const struct vm_spec *s)
 {
 	size_t n;
 
-	if (!s->user || is_inherited(&s->head, "user"))
+	if (!s->user || check_inherited(&s->head, "user"))
 		return;
 	n = strcspn(s->user, ":");
 	if (is_user_part(s->user, n) &&
@@ -439,7 +490,7 @@ static void check_workload(struct load *l, const struct vm_spec *s)
 	const struct strv *lists[] = {&s->command, &s->env, &s->secrets};
 	size_t bytes = 0;
 
-	if (s->command.n && !*s->command.v[0] && !is_inherited(&s->head, "command"))
+	if (s->command.n && !*s->command.v[0] && !check_inherited(&s->head, "command"))
 		load_error(l, field_pos(&s->head, "command"),
 			"command: the name of the program is empty");
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -456,7 +507,7 @@ static void check_until(struct load *l, const struct vm_spec *s, const char *pat
 	struct err err = ERR_INIT;
 	int64_t ms;
 
-	if (until && moment_parse(until, &ms, &err) < 0 && !is_inherited(&s->head, path))
+	if (until && moment_parse(until, &ms, &err) < 0 && !check_inherited(&s->head, path))
 		say(l, &s->head, path, &err);
 }
 
@@ -469,10 +520,11 @@ static void check_drift(struct load *l, const struct vm_spec *s)
 
 static void check_vm(struct load *l, const struct vm_spec *s)
 {
+	probes_check(l, s);
 	check_drift(l, s);
 	check_user(l, s);
 	check_workload(l, s);
-	if (s->workdir && *s->workdir != '/' && !is_inherited(&s->head, "workdir"))
+	if (s->workdir && *s->workdir != '/' && !check_inherited(&s->head, "workdir"))
 		load_error(l, field_pos(&s->head, "workdir"),
 			"workdir: %s is not an absolute path in the guest",
 			utf8_quote(l->a, s->workdir, SHOWN));
@@ -537,6 +589,7 @@ void check_spec(struct load *l)
 	check_about(l);
 	check_disks(l);
 	check_refs(l);
+	check_networks(l);
 	check_cids(l);
 	check_cycles(l);
 }

@@ -28,6 +28,9 @@ const char *describe_bounds(struct arena *a, const struct field *f)
 	case FIELD_ENV:
 	case FIELD_NAMES:
 	case FIELD_LABELS:
+	case FIELD_ADDRESSES:
+	case FIELD_SUBNETS:
+	case FIELD_FORWARDS:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " elements", f->min, f->max);
 	case FIELD_SUBNET:
 		return arena_printf(a, "%" PRId64 " to %" PRId64 " bits", f->min, f->max);
@@ -51,6 +54,8 @@ static const struct {
 		"the kernel stays; VMs that use it are stopped and started again"},
 	{CHANGE_LIVE, KIND_N, "nothing stops: the value holds from the next apply on"},
 	{CHANGE_RESTART, KIND_DISK, "the VM is stopped and started again; what is on its disk is kept"},
+	{CHANGE_RESTART, KIND_NETWORK, "the network is changed in place; VMs in it are stopped and started "
+		"again"},
 	{CHANGE_RESTART, KIND_N, "the VM is stopped and started again; its disk is kept"},
 	{CHANGE_REPLACE, KIND_IMAGE, "the image is made anew, and then the disks of the VMs that use "
 		"it: they stop, and what was written to those disks is gone"},
@@ -126,7 +131,10 @@ const char *describe_example_block(struct arena *a, const struct noun *noun, con
 
 		text_put(&t, indent);
 		text_fill(&t, ' ', 2 * depth);
-		text_putn(&t, p, n);
+		if (*p == '*')
+			text_put(&t, "my-network");
+		else
+			text_putn(&t, p, n);
 		text_putf(&t, ":%s%s\n", p[n] ? "" : " ", p[n] ? "" : describe_example(a, f));
 		p += n + (p[n] == '.');
 	}

@@ -24,6 +24,10 @@ static const struct spec_head *find_head(const struct spec *spec, enum kind kind
 		vec_each(k, &spec->kernels)
 			if (!strcmp((*k)->head.name, name))
 				return &(*k)->head;
+	if (kind == KIND_NETWORK)
+		vec_each(n, &spec->networks)
+			if (!strcmp((*n)->head.name, name))
+				return &(*n)->head;
 	if (kind == KIND_VM)
 		vec_each(v, &spec->vms)
 			if (!strcmp((*v)->head.name, name))
@@ -39,8 +43,8 @@ static void add_name(struct arena *a, const char **names, size_t *n, const struc
 static int no_such_object(struct arena *a, const struct spec *spec, const char *object,
 	struct err *e)
 {
-	const char **names = arena_array(a, spec->images.n + spec->kernels.n + spec->vms.n + 1,
-		sizeof(*names));
+	const char **names = arena_array(a, spec->images.n + spec->kernels.n + spec->networks.n +
+		spec->vms.n + 1, sizeof(*names));
 	const char *near;
 	size_t n = 0;
 
@@ -48,6 +52,8 @@ static int no_such_object(struct arena *a, const struct spec *spec, const char *
 		add_name(a, names, &n, &(*i)->head);
 	vec_each(k, &spec->kernels)
 		add_name(a, names, &n, &(*k)->head);
+	vec_each(w, &spec->networks)
+		add_name(a, names, &n, &(*w)->head);
 	vec_each(v, &spec->vms)
 		add_name(a, names, &n, &(*v)->head);
 	err_set(e, ERR_FAILED, "the spec has no object \"%.80s\"", object);

@@ -69,6 +69,16 @@ static const struct {
 		"[ADDRESS:]PORT[/tcp|/udp]", sizeof(char *)},
 	[FIELD_PORTS] = {value_parse_ports, value_print_string,
 		"[ADDRESS:]PORT:PORT[/tcp|/udp]", sizeof(char *)},
+	[FIELD_ADDRESSES] = {value_parse_list, value_print_list,
+		"a list of IPv4 addresses, or one", sizeof(struct strv)},
+	[FIELD_SUBNETS] = {value_parse_list, value_print_list,
+		"a list of IPv4 networks, or one", sizeof(struct strv)},
+	[FIELD_FORWARDS] = {value_parse_list, value_print_list,
+		"a list of {listen: PORT, to: vm/NAME:PORT}", sizeof(struct strv)},
+	[FIELD_NET_ADDRESS] = {value_parse_list, value_print_list,
+		"an IPv4 address", sizeof(struct strv)},
+	[FIELD_NET_MAC] = {value_parse_list, value_print_list,
+		"a MAC address such as 02:00:00:12:34:56", sizeof(struct strv)},
 };
 
 static void *value_of(const struct field *f, void *spec)
@@ -79,7 +89,10 @@ static void *value_of(const struct field *f, void *spec)
 const char *field_expects(struct arena *a, const struct field *f)
 {
 	const char *all = "";
+	size_t n = strlen(f->path);
 
+	if (n && f->path[n - 1] == '*')
+		return "a map of fields, or nothing";
 	for (size_t i = 0; f->type == FIELD_ENUM && f->choices[i]; i++) {
 		const char *between = !i ? "" : f->choices[i + 1] ? ", " : " or ";
 
@@ -90,12 +103,14 @@ const char *field_expects(struct arena *a, const struct field *f)
 
 bool field_is_list(const struct field *f)
 {
-	return f->type == FIELD_STRV || f->type == FIELD_NAMES || field_is_map(f);
+	return f->type == FIELD_STRV || f->type == FIELD_NAMES || f->type == FIELD_ADDRESSES ||
+		f->type == FIELD_SUBNETS || f->type == FIELD_FORWARDS || field_is_map(f);
 }
 
 bool field_is_map(const struct field *f)
 {
-	return f->type == FIELD_ENV || f->type == FIELD_LABELS;
+	return f->type == FIELD_ENV || f->type == FIELD_LABELS || f->type == FIELD_NET_ADDRESS ||
+		f->type == FIELD_NET_MAC;
 }
 
 void field_copy(const struct field *f, void *to, const void *from)

@@ -27,6 +27,12 @@ enum field_type {
 	FIELD_MAC,      /* const char *; MAC address of one host, lower case */
 	FIELD_LISTEN,   /* const char *; [ADDRESS:]PORT[/tcp|/udp] */
 	FIELD_PORTS,    /* const char *; [ADDRESS:]PORT:PORT[/tcp|/udp], outside and inside */
+	FIELD_ADDRESSES, /* struct strv; list of IPv4 addresses, or one */
+	FIELD_SUBNETS,  /* struct strv; list of IPv4 networks, or one */
+	FIELD_NET_ADDRESS, /* struct strv of NETWORK=address, sorted */
+	FIELD_NET_MAC,  /* struct strv of NETWORK=MAC address, sorted */
+	FIELD_FORWARDS, /* struct strv; written as a list of {listen: LISTEN, to: vm/NAME:PORT}, kept as
+			 * "LISTEN vm/NAME:PORT" */
 	FIELD_TYPE_N
 };
 
@@ -61,12 +67,12 @@ struct noun {
 	size_t size;           /* of the *_spec struct */
 };
 
-/* All nouns: images, kernels, vms. noun_count of them. */
+/* All nouns: images, kernels, networks, vms. noun_count of them. */
 extern const struct noun *const nouns[];
 extern const size_t noun_count;
 
 /* The tables; one per file. */
-extern const struct noun noun_image, noun_kernel, noun_vm;
+extern const struct noun noun_image, noun_kernel, noun_network, noun_vm;
 
 /* A map of fields at the top, of the spec as a whole: not among the nouns, since it has no names. */
 extern const struct noun noun_guards;

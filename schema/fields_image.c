@@ -4,31 +4,20 @@
  * disks made from it is the cost of their edge to the image (expand.c).
  */
 #include "schema/field.h"
+#include "schema/ociref.h"
 
 #include <stddef.h>
 
 #define MIB (1024ll * 1024)
 #define TIB (1024ll * 1024 * MIB)
 
-/* What ociref.c takes, but for the length of the name. */
-#define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-#define PORT                                                                                       \
-	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-/* Only what has a dot or a port is a host, or localhost. */
-#define HOST                                                                                       \
-	"((" LABEL "(\\." LABEL ")+|\\[[0-9a-fA-F:.]{2,}\\])(:" PORT ")?|" LABEL ":" PORT "|localhost)"
-#define COMPONENT "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*"
-#define TAG "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-#define OCI_PATTERN                                                                                \
-	"^(" HOST "/)?" COMPONENT "(/" COMPONENT ")*(:" TAG ")?"                       \
-	"(@sha256:[0-9a-f]{64})?$"
-#define LAYOUT_PATTERN "^(?!.*:(?!" TAG "$)[^/:]*$)"
+#define LAYOUT_PATTERN "^(?!.*:(?!" OCIREF_TAG "$)[^/:]*$)"
 
 static const struct field fields[] = {
 	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
 		.offset = offsetof(struct image_spec, oci), .min = 1, .max = 456,
 		.example = "docker.io/library/debian:12",
-		.pattern = OCI_PATTERN,
+		.pattern = OCIREF_PATTERN,
 		.one_of = true, .absent = "the image is not from a registry",
 		.help = "reference in a registry: [HOST[:PORT]/]PATH[:TAG][@DIGEST]"},
 	{.path = "oci_layout", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_REPLACE,
@@ -71,6 +60,15 @@ static const struct field fields[] = {
 		.pattern = "^linux/[a-z0-9_.]+(/[a-z0-9_.]+)?$",
 		.absent = "the platform of this host",
 		.help = "which one of an image for several platforms: linux/ARCH[/VARIANT]"},
+	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
+		.offset = offsetof(struct image_spec, auth_file), .min = 1, .max = 4095,
+		.example = "/etc/reconcile/auth.json", .absent = "the logins of this user",
+		.help = "file with logins of registries, as docker login writes it; nobody else may read it"},
+	{.path = "mirrors", .type = FIELD_STRV, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
+		.offset = offsetof(struct image_spec, mirrors), .min = 1, .max = 16,
+		.example = "[mirror.example.org/hub]",
+		.absent = "those that RECONCILE_MIRRORS names for the registry",
+		.help = "HOST[:PORT][/PREFIX] that are asked before the registry of oci, the first one first"},
 };
 
 const struct noun noun_image = {

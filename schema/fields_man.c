@@ -86,7 +86,7 @@ static void put_example(struct text *t, const struct field *f)
 	for (const char *p = f->path; *p;) {
 		size_t n = strcspn(p, ".");
 
-		man_put(t, arena_printf(t->a, "%.*s: ", (int)n, p));
+		man_put(t, *p == '*' ? "my-network: " : arena_printf(t->a, "%.*s: ", (int)n, p));
 		if (p[n]) {
 			text_put(t, "{");
 			depth++;

@@ -21,6 +21,24 @@ static const char *const drifts[] = {"repair", "report", "ignore", "hold", NULL}
 static const char *const own_drifts[] = {"inherit", "repair", "report", "ignore", "hold", NULL};
 static const char *const restarts[] = {"never", "on_failure", "always", NULL};
 
+/* The questions that ready and liveness share. */
+#define PROBE_ROWS(of, without)                                                                    \
+	{.path = #of ".tcp", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE,           \
+		.offset = offsetof(struct vm_spec, of.tcp), .min = 1, .max = 65535,                \
+		.example = "5432", .absent = without,                                              \
+		.help = "port of the guest that has to accept a connection"},                      \
+	{.path = #of ".http", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,       \
+		.offset = offsetof(struct vm_spec, of.http), .min = 1, .max = 2000,                \
+		.pattern = "^/[^ #]*$", .example = "/healthz", .absent = without,                   \
+		.help = "path that has to answer with a status of 200 to 399"},                    \
+	{.path = #of ".port", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE,          \
+		.offset = offsetof(struct vm_spec, of.port), .min = 1, .max = 65535,               \
+		.example = "8080", .absent = "80", .help = "port of the guest for " #of ".http"},  \
+	{.path = #of ".exec", .type = FIELD_STRV, .feeds = KIND_VM, .change = CHANGE_LIVE,         \
+		.offset = offsetof(struct vm_spec, of.exec), .min = 1, .max = 1024,                \
+		.example = "[pg_isready, -q]", .absent = without,                                  \
+		.help = "program in the guest that has to end with 0; no shell takes it apart"}
+
 static const struct field fields[] = {
 	{.path = "profile", .type = FIELD_NAMES, .feeds = KIND_N, .change = CHANGE_NONE,
 		.offset = offsetof(struct vm_spec, profiles), .min = 0, .max = 16, .ref = KIND_N,
@@ -68,7 +86,21 @@ static const struct field fields[] = {
 	{.path = "network", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, network), .choices = networks, .dflt = "none",
 		.absent = "no network",
-		.help = "user: outgoing connections through the VMM, without privileges"},
+		.help = "user: outgoing connections through the VMM, without privileges; or a map of "
+			"names in networks, each with its fields"},
+	{.path = "network.*", .type = FIELD_NAMES, .feeds = KIND_NIC, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, networks), .min = 0, .max = 8,
+		.ref = KIND_NETWORK, .example = "{}", .absent = "it is in none",
+		.help = "a network that it has an interface in; in the order of the spec"},
+	{.path = "network.*.address", .type = FIELD_NET_ADDRESS, .feeds = KIND_NIC,
+		.change = CHANGE_RESTART, .offset = offsetof(struct vm_spec, net_addresses), .min = 0,
+		.max = 8, .example = "10.77.0.10",
+		.absent = "the lowest free one of the network is leased and kept",
+		.help = "its address in that network"},
+	{.path = "network.*.mac", .type = FIELD_NET_MAC, .feeds = KIND_NIC, .change = CHANGE_RESTART,
+		.offset = offsetof(struct vm_spec, net_macs), .min = 0, .max = 8,
+		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
+		.help = "MAC address of its interface there"},
 	{.path = "init", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.offset = offsetof(struct vm_spec, init), .choices = inits, .dflt = "auto",
 		.absent = "the image's own init if it has one",
@@ -109,12 +141,45 @@ static const struct field fields[] = {
 		.offset = offsetof(struct vm_spec, depends_on), .min = 0, .max = 1024,
 		.example = "[db]",
 		.ref = KIND_VM, .absent = "it waits for no other VM",
-		.help = "VMs that have to be ready before this one starts"},
+		.help = "VMs that have to be ready before this one starts; {db: ready} means the same as [db]"},
 	{.path = "ready_timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.offset = offsetof(struct vm_spec, ready_timeout_ms), .min = SECOND,
 		.example = "2m",
 		.max = 24 * HOUR, .dflt = "90s", .absent = "90s",
-		.help = "how long apply waits until its agent answers"},
+		.help = "how long apply waits until it is ready"},
+	PROBE_ROWS(ready, "its agent answers"),
+	{.path = "ready.console", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, ready.console), .min = 1, .max = 400,
+		.example = "\"login: $\"", .absent = "its agent answers",
+		.help = "extended regular expression that a line of its serial console has to match"},
+	{.path = "ready.interval", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, ready.interval_ms), .min = 100, .max = HOUR,
+		.example = "500ms", .absent = "2s", .help = "how often it is asked while apply waits"},
+	{.path = "ready.timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, ready.timeout_ms), .min = SECOND, .max = 24 * HOUR,
+		.example = "2m", .absent = "ready_timeout",
+		.help = "how long apply waits until it is ready, instead of ready_timeout"},
+	{.path = "ready.start_period", .type = FIELD_DURATION, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .offset = offsetof(struct vm_spec, ready.start_period_ms),
+		.min = SECOND, .max = 24 * HOUR, .example = "1m", .absent = "none",
+		.help = "time to start that it gets before the timeout begins to run"},
+	PROBE_ROWS(liveness, "nothing is asked"),
+	{.path = "liveness.interval", .type = FIELD_DURATION, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .offset = offsetof(struct vm_spec, liveness.interval_ms),
+		.min = 100, .max = HOUR, .example = "5s", .absent = "2s",
+		.help = "pause before it is asked again after it did not answer well"},
+	{.path = "liveness.timeout", .type = FIELD_DURATION, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .offset = offsetof(struct vm_spec, liveness.timeout_ms),
+		.min = 100, .max = HOUR, .example = "2s", .absent = "5s",
+		.help = "how long one answer may take"},
+	{.path = "liveness.failures", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE,
+		.offset = offsetof(struct vm_spec, liveness.failures), .min = 1, .max = 100,
+		.example = "5", .absent = "3",
+		.help = "how many answers in a row have to be bad before it is restarted"},
+	{.path = "liveness.start_period", .type = FIELD_DURATION, .feeds = KIND_VM,
+		.change = CHANGE_LIVE, .offset = offsetof(struct vm_spec, liveness.start_period_ms),
+		.min = SECOND, .max = 24 * HOUR, .example = "1m", .absent = "none",
+		.help = "time after its start in which it is not asked"},
 	{.path = "stop_timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
 		.offset = offsetof(struct vm_spec, stop_timeout_ms), .min = SECOND, .max = HOUR,
 		.example = "30s",
@@ -168,8 +233,9 @@ const struct noun noun_vm = {
 	.size = sizeof(struct vm_spec),
 };
 
-const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_vm};
+const struct noun *const nouns[] = {&noun_image, &noun_kernel, &noun_network, &noun_vm};
 const size_t noun_count = sizeof(nouns) / sizeof(nouns[0]);
 
-const struct noun *const noun_tables[] = {&noun_image, &noun_kernel, &noun_vm, &noun_guards};
+const struct noun *const noun_tables[] = {&noun_image, &noun_kernel, &noun_network, &noun_vm,
+	&noun_guards};
 const size_t noun_table_count = sizeof(noun_tables) / sizeof(noun_tables[0]);

@@ -21,6 +21,8 @@
 #define WELL_MARKED "(?=" MARKS "$)"
 #define HAS_MARK "(?=([^$]|\\$\\$|\\$(?![{$]))*\\$\\{)"
 
+#define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
 /* ---- values of a type ----------------------------------------------------------------------- */
 
 /* A text in YAML: 1000 and true are texts too where one is meant; nothing is not. */
@@ -72,6 +74,9 @@ static json_t *defs(void)
 	json_object_set_new(j, "size", pattern_schema("^[0-9]+(KiB|MiB|GiB|TiB)$"));
 	json_object_set_new(j, "duration", pattern_schema("^[0-9]+(ms|s|m|h)$"));
 	json_object_set_new(j, "bool", bool_schema());
+	json_object_set_new(j, "address", pattern_schema("^" OCTET "(\\." OCTET "){3}$"));
+	json_object_set_new(j, "subnet", pattern_schema("^" OCTET "(\\." OCTET "){3}/([0-9]|[12][0-9]|3[0-2])$"));
+	json_object_set_new(j, "mac", pattern_schema("^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$"));
 	json_object_set_new(j, "with_variable", pattern_schema("^" HAS_MARK MARKS "$"));
 	json_object_set_new(j, "value", json_pack("{s:[o, o]}", "anyOf", ref("text"),
 		secret_schema()));
@@ -155,6 +160,26 @@ static json_t *list_schema(const struct field *f, const char *def)
 		(json_int_t)f->max, or_variable(ref(def)));
 }
 
+/* As bind_field.c takes them. */
+static json_t *forwards_schema(const struct field *f)
+{
+	return json_pack("{s:s, s:{s:s, s:{s:o, s:o}, s:{s:{}}, s:b, s:[s, s]}, s:I, s:I}", "type", "array", "items",
+		"type", "object", "properties", "listen", or_variable(ref("line")), "to",
+		or_variable(ref("line")), "patternProperties", "^x-", "additionalProperties", 0, "required",
+		"listen", "to", "minItems", (json_int_t)f->min, "maxItems", (json_int_t)f->max);
+}
+
+/* Or a map that says how far each of them has to be. */
+static json_t *or_conditions(json_t *list, const struct field *f)
+{
+	json_t *map = json_pack("{s:s, s:o, s:{s:[s, n]}, s:I, s:I}", "type", "object",
+		"propertyNames", ref("name"), "additionalProperties", "enum", "ready",
+		"minProperties", (json_int_t)f->min, "maxProperties", (json_int_t)f->max);
+
+	json_array_append_new(json_object_get(list, "anyOf"), map);
+	return list;
+}
+
 /* As value_list.c bounds it, in characters where that counts bytes. */
 static json_t *label_schema(void)
 {
@@ -194,14 +219,24 @@ static json_t *value_schema(struct arena *a, const struct field *f)
 		return unit_schema(a, "duration", times, f);
 	case FIELD_STRV:
 		return list_schema(f, "text");
+	case FIELD_ADDRESSES:
+		return list_schema(f, "address");
+	case FIELD_SUBNETS:
+		return list_schema(f, "subnet");
+	case FIELD_FORWARDS:
+		return forwards_schema(f);
 	case FIELD_NAMES:
-		return list_schema(f, "name");
+		return f->ref == KIND_VM ? or_conditions(list_schema(f, "name"), f)
+					 : list_schema(f, "name");
 	case FIELD_ENV:
 	case FIELD_LABELS:
 		return env_schema(f);
 	case FIELD_ADDRESS:
+		return ref("address");
 	case FIELD_SUBNET:
+		return ref("subnet");
 	case FIELD_MAC:
+		return ref("mac");
 	case FIELD_LISTEN:
 	case FIELD_PORTS:
 		return ref("line");
@@ -233,6 +268,28 @@ static json_t *field_schema(struct arena *a, const struct field *f)
 			describe_change(f)));
 	if (f->dflt)
 		json_object_set_new(j, "default", default_json(f));
+	return j;
+}
+
+/* "network": a word, or a map from names of networks to the fields of the interface there. A profile says
+ * no address: each VM needs its own. */
+static json_t *network_schema(struct arena *a, const struct field *word)
+{
+	const struct field *row = field_find(&noun_vm, "network.*");
+	json_t *fields = json_object(), *j = field_schema(a, word), *map;
+
+	for (size_t i = 0; i < noun_vm.n_fields; i++)
+		if (!strncmp(noun_vm.fields[i].path, "network.*.", 10))
+			json_object_set_new(fields, noun_vm.fields[i].path + 10, json_pack("{s:o, s:s}",
+				"anyOf", json_pack("[o, o]", ref(noun_vm.fields[i].type == FIELD_NET_MAC
+					? "mac" : "address"), ref("with_variable")), "description",
+				noun_vm.fields[i].help));
+	map = json_pack("{s:s, s:o, s:{s:{}}, s:I, s:{s:[s, s], s:b, s:{s:{}}, s:o}}", "type", "object",
+		"propertyNames", json_pack("{s:[o, o]}", "anyOf", ref("name"), pattern_schema("^x-")),
+		"patternProperties", "^x-", "maxProperties", (json_int_t)row->max,
+		"additionalProperties", "type", "object", "null", "additionalProperties", 0,
+		"patternProperties", "^x-", "properties", fields);
+	json_array_append_new(json_object_get(j, "anyOf"), map);
 	return j;
 }
 
@@ -311,6 +368,10 @@ static json_t *fields_schema(struct arena *a, const struct noun *noun, const cha
 		key = arena_dupn(a, f->path + skip, n);
 		if (json_object_get(properties, key))
 			continue;
+		if (noun == &noun_vm && !strcmp(f->path, "network")) {
+			json_object_set_new(properties, key, network_schema(a, f));
+			continue;
+		}
 		json_object_set_new(properties, key, f->path[skip + n]
 			? group_schema(a, noun, arena_dupn(a, f->path, skip + n))
 			: field_schema(a, f));

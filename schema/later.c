@@ -10,82 +10,26 @@
 #define HOUR (3600ll * SECOND)
 #define ABSENT_NO_LIMIT "no limit"
 
-static const char *const allow_deny[] = {"allow", "deny", NULL};
 static const char *const keep_delete[] = {"keep", "delete", NULL};
 static const char *const directions[] = {"to_guest", "from_guest", NULL};
-static const char *const conditions[] = {"started", "ready", NULL};
 static const char *const strategies[] = {"in_place", "rolling", "blue_green", NULL};
 static const char *const file_systems[] = {"ext4", NULL};
 
 static const struct field image_rows[] = {
-	{.path = "auth_file", .type = FIELD_PATH, .feeds = KIND_IMAGE, .change = CHANGE_NONE,
-		.min = 1, .max = 4095, .absent = "the logins of this user",
-		.help = "file with logins of registries, as docker login writes it"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_IMAGE, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
 
 static const struct field kernel_rows[] = {
-	{.path = "oci", .type = FIELD_STRING, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 456, .example = "registry.example.org/kernels/k61:1",
-		.absent = "the kernel is a file", .help = "reference of an image that holds the kernel"},
-	{.path = "initrd", .type = FIELD_PATH, .feeds = KIND_KERNEL, .change = CHANGE_REPLACE,
-		.min = 1, .max = 4095, .absent = "reconcile makes one out of modules",
-		.help = "the initrd to boot with, instead of the one that reconcile makes"},
 	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_KERNEL, .change = CHANGE_LIVE,
 		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
 };
 
 static const struct field network_rows[] = {
-	{.path = "subnet", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_REPLACE,
-		.min = 8, .max = 30, .example = "10.77.0.0/24", .required = true,
-		.absent = "an error: every network needs one",
-		.help = "its IPv4 addresses; each VM leases one and keeps it"},
-	{.path = "gateway", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
-		.example = "10.77.0.1", .absent = "the first address of the subnet",
-		.help = "address of this host in it"},
 	{.path = "bridge", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_REPLACE,
 		.min = 1, .max = 15, .example = "br-lab", .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 		.absent = "a bridge of its own is made",
 		.help = "a bridge that is there and is used, an interface name of this host"},
-	{.path = "dns[]", .type = FIELD_ADDRESS, .feeds = KIND_N, .change = CHANGE_RESTART,
-		.example = "10.77.0.1", .absent = "the gateway answers",
-		.help = "name servers that its guests are told"},
-	{.path = "labels", .type = FIELD_LABELS, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.max = 64, .absent = "it has none", .help = "names and values for people and programs"},
-	{.path = "nat.uplink", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 1, .max = 15, .dflt = "auto", .example = "eth0",
-		.pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", .absent = "auto: it follows the default route",
-		.help = "interface of this host that leads outside, or auto"},
-	{.path = "nat.masquerade", .type = FIELD_BOOL, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.dflt = "true", .absent = "true",
-		.help = "whether guests come out with the address of this host"},
-	{.path = "nat.egress.default", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "what happens to connections outwards that no rule names"},
-	{.path = "nat.egress.allow[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 0, .max = 32, .example = "192.0.2.0/24", .absent = "no exceptions",
-		.help = "networks that guests may reach when the default is deny"},
-	{.path = "nat.egress.deny[]", .type = FIELD_SUBNET, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 0, .max = 32, .example = "169.254.169.254/32", .absent = "no exceptions",
-		.help = "networks that guests may not reach"},
-	{.path = "nat.forward[].listen", .type = FIELD_LISTEN, .feeds = KIND_N,
-		.change = CHANGE_LIVE, .example = "0.0.0.0:8080", .required = true,
-		.absent = "an error: every forward needs one",
-		.help = "port of this host that leads to a guest"},
-	{.path = "nat.forward[].to", .type = FIELD_STRING, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.min = 1, .max = 80, .example = "vm/web:80", .required = true,
-		.pattern = "^vm/[a-z0-9-]{1,63}:[0-9]{1,5}$",
-		.absent = "an error: every forward needs one", .help = "the guest and its port"},
-	{.path = "policy.siblings", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "whether its guests reach each other"},
-	{.path = "policy.host", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "deny", .absent = "deny",
-		.help = "whether its guests reach services of this host"},
-	{.path = "policy.internet", .type = FIELD_ENUM, .feeds = KIND_N, .change = CHANGE_LIVE,
-		.choices = allow_deny, .dflt = "allow", .absent = "allow",
-		.help = "whether its guests reach anything outside"},
 };
 
 static const struct field volume_rows[] = {
@@ -108,13 +52,6 @@ static const struct field vm_rows[] = {
 	{.path = "memory.max", .type = FIELD_SIZE, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.min = 32 * MIB, .max = TIB, .step = MIB, .example = "2GiB",
 		.absent = "memory has one size", .help = "how large its memory can become without a restart"},
-	{.path = "network.*.address", .type = FIELD_ADDRESS, .feeds = KIND_VM,
-		.change = CHANGE_RESTART, .example = "10.77.0.10",
-		.absent = "a free one of the network is leased and kept",
-		.help = "its address in that network"},
-	{.path = "network.*.mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
-		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
-		.help = "MAC address of its interface there"},
 	{.path = "mac", .type = FIELD_MAC, .feeds = KIND_VM, .change = CHANGE_RESTART,
 		.example = "02:00:00:12:34:56", .absent = "one is made and kept",
 		.help = "MAC address of its only interface"},
@@ -167,25 +104,6 @@ static const struct field vm_rows[] = {
 	{.path = "file_sync[].on_change.exec[]", .type = FIELD_STRING, .feeds = KIND_VM,
 		.change = CHANGE_LIVE, .min = 0, .max = 4095, .example = "nginx",
 		.absent = "nothing is run", .help = "program to run in the guest after a change, no shell"},
-	{.path = "depends_on.*", .type = FIELD_ENUM, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.choices = conditions, .example = "ready", .absent = "ready",
-		.help = "how far the other VM has to be"},
-	{.path = "ready.tcp", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
-		.max = 65535, .example = "5432", .absent = "its agent answers",
-		.help = "port of the guest that has to accept a connection"},
-	{.path = "ready.http", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 1, .max = 2000, .pattern = "^/", .example = "/healthz",
-		.absent = "its agent answers", .help = "path that has to answer with a status of 200 to 399"},
-	{.path = "ready.port", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
-		.max = 65535, .dflt = "80", .absent = "80", .help = "port of the guest for http"},
-	{.path = "ready.exec[]", .type = FIELD_STRING, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 0, .max = 4095, .example = "pg_isready", .absent = "its agent answers",
-		.help = "program in the guest that has to end with 0, no shell"},
-	{.path = "ready.interval", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = 100, .max = HOUR, .dflt = "2s", .absent = "2s", .help = "how often it is asked"},
-	{.path = "ready.timeout", .type = FIELD_DURATION, .feeds = KIND_VM, .change = CHANGE_LIVE,
-		.min = SECOND, .max = 24 * HOUR, .dflt = "90s", .absent = "ready_timeout",
-		.help = "how long apply waits for it"},
 	{.path = "limits.cpu", .type = FIELD_U32, .feeds = KIND_VM, .change = CHANGE_LIVE, .min = 1,
 		.max = 3200, .example = "150", .absent = ABSENT_NO_LIMIT,
 		.help = "processor time of the whole VM, in percent of one processor"},
@@ -221,8 +139,8 @@ static const struct noun later_image = {.key = "images", .singular = "image", .k
 	.help = "an image", TABLE(image_rows)};
 static const struct noun later_kernel = {.key = "kernels", .singular = "kernel",
 	.kind = KIND_KERNEL, .help = "a kernel", TABLE(kernel_rows)};
-static const struct noun later_network = {.key = "networks", .singular = "network", .kind = KIND_N,
-	.help = "a network of VMs on this host", TABLE(network_rows)};
+static const struct noun later_network = {.key = "networks", .singular = "network",
+	.kind = KIND_NETWORK, .help = "a network of VMs on this host", TABLE(network_rows)};
 static const struct noun later_volume = {.key = "volumes", .singular = "volume", .kind = KIND_N,
 	.help = "a disk that belongs to no single VM", TABLE(volume_rows)};
 static const struct noun later_vm = {.key = "vms", .singular = "vm", .kind = KIND_VM,

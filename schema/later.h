@@ -37,8 +37,7 @@ struct later_place {
 void later_check(const struct later_place *at, const char *path, const struct yaml_node *n);
 
 /* Rules across such fields and objects, each with both places; schema/later_rules.c. An entry at the
- * top, a value that is right, and the fields of a network, which may be wrong. */
+ * top, and a value that is right. */
 void later_rule_entry(const struct later_place *at, const struct yaml_node *key);
 void later_rule_value(const struct later_place *at, const struct field *f, const char *text,
 	const struct yaml_node *n);
-void later_rule_network(const struct later_place *at, const struct yaml_node *map);

@@ -198,9 +198,7 @@ static void check_required(struct walk *w, const char *path, const struct yaml_n
 static const struct {
 	const char *path, *what; /* what is NULL: ports of vsock */
 } key_rules[] = {
-	{"network." ANY, "network"},
 	{"volumes." ANY, "volume"},
-	{"depends_on." ANY, "vm"},
 	{"vsock.ports." ANY, NULL},
 };
 
@@ -273,6 +271,4 @@ void later_check(const struct later_place *at, const char *path, const struct ya
 		return;
 	}
 	check_node(&w, path, n);
-	if (!*path && !strcmp(w.noun->key, "networks") && !n->bad)
-		later_rule_network(at, n);
 }

@@ -78,32 +78,3 @@ void later_rule_value(const struct later_place *at, const struct field *f, const
 	else if (f->type == FIELD_PORTS || f->type == FIELD_LISTEN)
 		rule_port(at, text, n);
 }
-
-/* The value of that field of a map when it is one, and right. */
-static const struct yaml_node *good_value(const struct later_place *at, const struct yaml_node *map,
-	const char *key)
-{
-	_cleanup_arena_ struct arena scratch = ARENA_INIT;
-	struct field row = *field_find(at->noun, key);
-	const char *value;
-
-	row.offset = 0;
-	for (const struct yaml_node *k = map->child; k; k = k->next) {
-		if (k->bad || strcmp(k->text, key) != 0)
-			continue;
-		return k->child->type == YAML_SCALAR && !k->child->bad &&
-			field_parse(&scratch, &row, k->child->text, &value, NULL) == 0
-			? k->child : NULL;
-	}
-	return NULL;
-}
-
-void later_rule_network(const struct later_place *at, const struct yaml_node *map)
-{
-	const struct yaml_node *subnet = good_value(at, map, "subnet");
-	const struct yaml_node *gateway = good_value(at, map, "gateway");
-
-	if (subnet && gateway && !value_is_host_in(gateway->text, subnet->text))
-		BIND_ERROR(at->l, at->src, gateway, "gateway: %s is no address of a host in %s",
-			gateway->text, subnet->text)->other = bind_place(at->src, subnet);
-}

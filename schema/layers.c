@@ -173,6 +173,8 @@ void layers_apply(struct load *l)
 		report_missing(l, &(*i)->head);
 	vec_each(k, &s->kernels)
 		report_missing(l, &(*k)->head);
+	vec_each(n, &s->networks)
+		report_missing(l, &(*n)->head);
 	vec_each(v, &s->vms) {
 		if (diags_full(l->diags))
 			return;

@@ -10,7 +10,8 @@ static const char *name_of(const char *const *table, size_t n, size_t i)
 	return i < n ? table[i] : "?";
 }
 
-static const char *const kinds[] = {"image", "kernel", "disk", "vm", "guest"};
+static const char *const kinds[] = {"image", "kernel", "network", "firewall", "disk", "nic", "vm",
+	"guest"};
 
 const char *kind_name(enum kind kind)
 {

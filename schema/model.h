@@ -24,9 +24,15 @@ struct pos {
 };
 
 /* Kinds of object, in the order in which they are made. */
-enum kind { KIND_IMAGE, KIND_KERNEL, KIND_DISK, KIND_VM, KIND_GUEST, KIND_N };
+enum kind {
+	KIND_IMAGE, KIND_KERNEL, KIND_NETWORK,
+	KIND_FIREWALL, /* the rules of one network, under its name */
+	KIND_DISK,
+	KIND_NIC, /* the interfaces of one VM in networks, under the name of the VM */
+	KIND_VM, KIND_GUEST, KIND_N
+};
 
-/* "image", "kernel", "disk", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
+/* "image", "kernel", "network", "firewall", "disk", "nic", "vm", "guest". KIND_GUEST has steps but no rows of its own. */
 const char *kind_name(enum kind kind);
 
 /* Kind of that name; KIND_N if there is none. */
@@ -67,13 +73,38 @@ struct image_spec {
 	const char *digest;     /* pin: sha256:<64 hex>, or NULL */
 	uint64_t size;          /* bytes of the file system; 0: content plus slack */
 	const char *platform;   /* "linux/amd64" or NULL for the host's */
+	const char *auth_file;  /* absolute path of a file with logins, or NULL: that of this user */
+	struct strv mirrors;    /* HOST[:PORT][/PREFIX] that are asked before the registry */
 };
+
+enum kernel_format { KERNEL_AUTO, KERNEL_ELF };
 
 struct kernel_spec {
 	struct spec_head head;
-	const char *file;    /* absolute path of a bzImage or ELF kernel */
+	const char *file;    /* absolute path of a bzImage or ELF kernel, or NULL if it is in an image */
+	const char *oci;     /* registry reference of that image, or NULL */
+	uint32_t format;     /* enum kernel_format */
 	const char *modules; /* absolute path of lib/modules/VERSION, or NULL */
+	const char *initrd;  /* absolute path of an initrd instead of ours, or NULL */
 	const char *args;    /* added to the kernel command line, or NULL */
+};
+
+enum allow { ALLOW, DENY };
+
+/* A network of VMs: a bridge of this host. nat_ and policy_ are what the firewall does with it. */
+struct net_spec {
+	struct spec_head head;
+	const char *subnet;         /* "10.77.0.0/24" */
+	const char *gateway;        /* address of this host in it; NULL: schema/netaddr.h, net_gateway */
+	uint32_t mtu;
+	struct strv dns;            /* addresses of name servers that guests are told */
+	struct strv labels;         /* "NAME=value" */
+	const char *nat_uplink;     /* an interface of this host, or "auto" */
+	bool nat_masquerade;
+	uint32_t egress_default;    /* enum allow */
+	struct strv egress_allow, egress_deny; /* "192.0.2.0/24" */
+	struct strv forwards;       /* "LISTEN vm/NAME:PORT" */
+	uint32_t policy_siblings, policy_host, policy_internet; /* enum allow */
 };
 
 enum vmm { VMM_AUTO, VMM_QEMU };
@@ -89,6 +120,18 @@ struct own_drift {
 	const char *until, *why;
 };
 
+/* A question that a VM has to answer well: at most one of tcp, http, exec and console. 0 and NULL: not
+ * written, the defaults of drivers/guest/probe.h hold. */
+struct probe_spec {
+	uint32_t tcp;          /* port of the guest that accepts a connection */
+	const char *http;      /* path that answers with 200 to 399 */
+	uint32_t port;         /* of http */
+	struct strv exec;      /* program in the guest that ends with 0 */
+	const char *console;   /* regular expression that a line of the console matches; ready only */
+	uint64_t interval_ms, timeout_ms, start_period_ms;
+	uint32_t failures;     /* liveness only: how many in a row count */
+};
+
 struct vm_spec {
 	struct spec_head head;
 	const char *image, *kernel; /* names in images and kernels */
@@ -98,7 +141,10 @@ struct vm_spec {
 	uint64_t disk_size;         /* bytes */
 	uint32_t disk_backend;      /* enum backend */
 	uint32_t vsock_cid;         /* 0: the lowest free one is leased */
-	uint32_t network;           /* enum network */
+	uint32_t network;           /* enum network; NETWORK_NONE also when it is in networks */
+	struct strv networks;       /* names in networks; it has one interface in each */
+	struct strv net_addresses;  /* "NETWORK=10.77.0.10": those that are not leased */
+	struct strv net_macs;       /* "NETWORK=02:..." */
 	uint32_t init;              /* enum init */
 	struct strv command;        /* instead of the image's Entrypoint and Cmd */
 	struct strv env;            /* "NAME=value", over the image's Env; of a secret its marker */
@@ -111,7 +157,9 @@ struct vm_spec {
 	uint32_t restart;           /* enum restart */
 	bool protect;               /* not deleted, disk not replaced, until it is false and applied */
 	struct strv depends_on;     /* VMs that have to be ready before this one starts */
-	uint64_t ready_timeout_ms;  /* how long apply waits for the agent */
+	uint64_t ready_timeout_ms;  /* how long apply waits for it to be ready */
+	struct probe_spec ready;    /* what proves that it is, beside its agent */
+	struct probe_spec liveness; /* what it is restarted for when it fails */
 	uint64_t stop_timeout_ms;   /* how long a guest may take to power off */
 	uint32_t drift;             /* enum drift: what to do when it is not as it was made */
 	const char *drift_until;    /* a moment (schema/moment.h) that ends the policy, or NULL */
@@ -137,6 +185,7 @@ struct spec {
 	VEC(struct moved_spec *) moved;
 	VEC(struct image_spec *) images;
 	VEC(struct kernel_spec *) kernels;
+	VEC(struct net_spec *) networks;
 	VEC(struct vm_spec *) vms;
 };
 

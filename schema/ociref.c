@@ -213,6 +213,26 @@ int ociref_check(const char *text, struct err *e)
 	return check_path(rest, e);
 }
 
+int ociref_check_mirror(const char *text, struct err *e)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	char *host = arena_dup(&scratch, text), *slash;
+	const char *bare = find_scheme(text);
+
+	if (bare) {
+		err_set(e, ERR_SPEC, "a mirror has no %.*s", (int)(bare - text), text);
+		return err_hint(e, "did you mean %.200s?", bare);
+	}
+	slash = strchr(host, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (!is_host_part(host)) {
+		err_set(e, ERR_SPEC, "%s is not HOST[:PORT][/PREFIX]", SHOW(text));
+		return err_hint(e, "a host has a dot or a port, or is localhost");
+	}
+	return check_host(host, e) < 0 ? -1 : slash ? check_path(slash, e) : 0;
+}
+
 const char *ociref_digest(const char *text)
 {
 	const char *at = strrchr(text, '@');

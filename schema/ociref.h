@@ -12,8 +12,25 @@
 
 #include <stddef.h>
 
+/* What ociref_check takes, but for the length of the name, as ECMA 262 has it. */
+#define OCIREF_LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#define OCIREF_PORT                                                                                \
+	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+/* Only what has a dot or a port is a host, or localhost. */
+#define OCIREF_HOST                                                                                \
+	"((" OCIREF_LABEL "(\\." OCIREF_LABEL ")+|\\[[0-9a-fA-F:.]{2,}\\])(:" OCIREF_PORT ")?|"      \
+	OCIREF_LABEL ":" OCIREF_PORT "|localhost)"
+#define OCIREF_COMPONENT "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*"
+#define OCIREF_TAG "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+#define OCIREF_PATTERN                                                                             \
+	"^(" OCIREF_HOST "/)?" OCIREF_COMPONENT "(/" OCIREF_COMPONENT ")*(:" OCIREF_TAG ")?"       \
+	"(@sha256:[0-9a-f]{64})?$"
+
 /* Whether text is a reference. 0, or -1 with what is wrong in e. */
 int ociref_check(const char *text, struct err *e);
+
+/* Whether text is HOST[:PORT][/PREFIX], before which names of repositories can stand. 0, or -1 with e. */
+int ociref_check_mirror(const char *text, struct err *e);
 
 /* The digest of a checked reference, "sha256:...", NULL if it has none. */
 const char *ociref_digest(const char *text);

@@ -112,6 +112,17 @@ static void check_edges(struct load *l)
 	}
 }
 
+static void check_interfaces(struct load *l, const struct vm_spec *vm)
+{
+	static const char *const paths[] = {"network.*.address", "network.*.mac"};
+	const struct strv *lists[] = {&vm->net_addresses, &vm->net_macs};
+
+	for (size_t i = 0; i < 2; i++)
+		if (lists[i]->n)
+			complain(l, vm, paths[i], "not possible with replicas; each VM needs its own")
+				->other = field_pos(&vm->head, "replicas");
+}
+
 void replicas_check(struct load *l)
 {
 	vec_each(at, &l->spec->vms) {
@@ -126,6 +137,8 @@ void replicas_check(struct load *l)
 		for (uint32_t i = 1; i <= vm->replicas && !diags_full(l->diags); i++)
 			know_name(l, vm, i);
 		check_self(l, vm);
+		if (vm->replicas > 1)
+			check_interfaces(l, vm);
 		if (vm->replicas == 1 || !vm->vsock_cid)
 			continue;
 		d = complain(l, vm, "vsock.cid", "not possible with replicas; each VM needs its own");

@@ -37,6 +37,14 @@ int value_parse_listen(struct arena *a, const struct field *f, const char *text,
 int value_parse_ports(struct arena *a, const struct field *f, const char *text, void *at,
 	struct err *e);
 
+/* "LISTEN vm/NAME:PORT": a port of this host, and where it leads. */
+int value_parse_forward(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e);
+
+/* What such a text leads to: a VM's name, in a, and a port. */
+const char *value_forward_vm(struct arena *a, const char *text);
+uint32_t value_forward_port(const char *text);
+
 /* What stands outside in a text that FIELD_LISTEN or FIELD_PORTS took. */
 struct value_port {
 	uint32_t address; /* 0: every address of the host */

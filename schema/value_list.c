@@ -79,12 +79,33 @@ static int check_name(const struct strv *list, const char *text, struct err *e)
 	return 0;
 }
 
+/* An element that is a value of another type; *text becomes its canonical form. */
+static int check_value(struct arena *a, const struct field *f, const char **text, struct err *e)
+{
+	switch (f->type) {
+	case FIELD_ADDRESSES:
+	case FIELD_NET_ADDRESS:
+		return value_parse_address(a, f, *text, text, e);
+	case FIELD_SUBNETS: { /* min and max of the row count its elements */
+		const struct field row = {.type = FIELD_SUBNET, .min = 0, .max = 32};
+
+		return value_parse_subnet(a, &row, *text, text, e);
+	}
+	case FIELD_FORWARDS:
+		return value_parse_forward(a, f, *text, text, e);
+	case FIELD_NET_MAC:
+		return value_parse_mac(a, f, *text, text, e);
+	default:
+		return 0;
+	}
+}
+
 int value_append(struct arena *a, const struct field *f, struct strv *list, const char *text,
 	struct err *e)
 {
 	if (f->type == FIELD_NAMES && check_name(list, text, e) < 0)
 		return -1;
-	if (check_lines(text, e) < 0)
+	if (check_lines(text, e) < 0 || check_value(a, f, &text, e) < 0)
 		return -1;
 	insert(a, list, list->n, arena_dup(a, text));
 	return 0;
@@ -142,17 +163,28 @@ static const char *join_pair(struct arena *a, const char *key, size_t n, const c
 
 static const char *pair_noun(const struct field *f)
 {
-	return f->type == FIELD_ENV ? "variable" : "label";
+	return f->type == FIELD_ENV ? "variable" : f->type == FIELD_LABELS ? "label" : "network";
+}
+
+static bool is_label_name(const char *key)
+{
+	size_t n = strlen(key);
+
+	return n && n <= NAME_BYTES_MAX && *key != '-' && key[n - 1] != '-' &&
+		strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
 int value_check_key(const struct field *f, const char *key, struct err *e)
 {
 	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	bool is_network = f->type == FIELD_NET_ADDRESS || f->type == FIELD_NET_MAC;
 
-	if (is_key(key) && strlen(key) <= KEY_BYTES_MAX)
+	if (is_network ? is_label_name(key) : is_key(key) && strlen(key) <= KEY_BYTES_MAX)
 		return 0;
 	err_set(e, ERR_SPEC, "%s is not a name of a %s", utf8_quote(&scratch, key, SHOWN),
 		pair_noun(f));
+	if (is_network)
+		return err_hint(e, "1 to %d of a-z, 0-9 and -, no - at the ends", NAME_BYTES_MAX);
 	return err_hint(e, "letters, digits, _ . and -, at most %d, no digit in front",
 		KEY_BYTES_MAX);
 }
@@ -172,7 +204,8 @@ int value_append_pair(struct arena *a, const struct field *f, struct strv *map, 
 {
 	size_t at, n = strlen(key);
 
-	if (value_check_key(f, key, e) < 0 || check_pair_text(f, text, e) < 0)
+	if (value_check_key(f, key, e) < 0 || check_pair_text(f, text, e) < 0 ||
+		check_value(a, f, &text, e) < 0)
 		return -1;
 	at = place_pair(map, key, n);
 	if (at < map->n && !compare_pair(map->v[at], key, n))

@@ -215,16 +215,76 @@ int value_parse_ports(struct arena *a, const struct field *f, const char *text, 
 	return parse_ports(a, text, 2, at, "[ADDRESS:]PORT:PORT[/tcp|/udp]", e);
 }
 
+/* ---- forwards ---------------------------------------------------------------------------------- */
+
+#define VM_PREFIX "vm/"
+#define VM_NAME_MAX 63
+
+static const char *target_of(const char *text)
+{
+	const char *space = strchr(text, ' ');
+
+	return space ? space + 1 : "";
+}
+
+static bool is_target(const char *p)
+{
+	size_t n = strncmp(p, VM_PREFIX, strlen(VM_PREFIX)) ? 0 : strspn(p + strlen(VM_PREFIX),
+		"abcdefghijklmnopqrstuvwxyz0123456789-");
+	uint32_t port;
+
+	if (!n || n > VM_NAME_MAX)
+		return false;
+	p += strlen(VM_PREFIX) + n;
+	p = *p == ':' ? take_port(p + 1, &port) : NULL;
+	return p && !*p;
+}
+
+int value_parse_forward(struct arena *a, const struct field *f, const char *text, void *at,
+	struct err *e)
+{
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
+	const char *to = target_of(text), *listen = NULL;
+
+	if (value_parse_listen(&scratch, f, arena_dupn(&scratch, text, strcspn(text, " ")), &listen, e) < 0)
+		return -1;
+	if (!is_target(to)) {
+		err_set(e, ERR_SPEC, "%s is not vm/NAME:PORT", SHOW(to));
+		return err_hint(e, "ports are 1 to 65535");
+	}
+	*(const char **)at = arena_dup(a, text);
+	return 0;
+}
+
+const char *value_forward_vm(struct arena *a, const char *text)
+{
+	const char *name = target_of(text) + strlen(VM_PREFIX);
+
+	return arena_dupn(a, name, strcspn(name, ":"));
+}
+
+uint32_t value_forward_port(const char *text)
+{
+	const char *colon = strchr(target_of(text), ':');
+	uint32_t port = 0;
+
+	if (colon)
+		take_port(colon + 1, &port);
+	return port;
+}
+
+/* The text may go on behind a space. */
 struct value_port value_split_port(const char *text)
 {
 	struct value_port p = {0};
 	const char *slash = strchr(text, '/'), *port = skip_address(text);
+	const size_t n = strcspn(text, " ");
 
 	if (port && port != text)
 		take_address(text, &p.address);
 	if (port)
 		take_port(port, &p.port);
-	p.is_udp = slash && !strcmp(slash, "/udp");
+	p.is_udp = slash && slash < text + n && !strncmp(slash, "/udp", 4);
 	return p;
 }
 

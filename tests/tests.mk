@@ -69,7 +69,7 @@ $(B)/tests/guest/tsc_khz: $(B)/tests/guest/tsc_khz.o
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # Programs that TAP scripts work with; built like the unit tests, in both flavours.
 HELPERS := $(addprefix $(B)/tests/guest/,reconcile-guest-host kernel_make tsc_khz) \
-	$(B)/tests/helper/intruder
+	$(B)/tests/helper/intruder $(addprefix $(B)/tests/firewall/,fwctl relay)
 
 unit: $(UNIT)
 helpers: $(HELPERS)
@@ -142,7 +142,7 @@ lab: all
 	$(Q)TEST_SECONDS=7200 TEST_LOGS=build/check-lab TEST_JOBS=1 RECONCILE_BUILD=$(abspath $(B)) \
 		tests/run $(LABS)
 
-bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt
+bench: all $(BENCH_PROGRAMS) $(B)/tests/bench/helper-rtt $(B)/tests/bench/net-make $(B)/tests/firewall/fwctl
 	$(Q)RECONCILE_BUILD=$(abspath $(B)) tests/lib/bench $(BENCHES)
 
 .PHONY: unit helpers fuzzers check-build check check-asan lint fuzz bench crash soak fresh lab
@@ -165,6 +165,16 @@ docs: $(B)/docs-print
 $(B)/tests/helper/intruder: $(B)/tests/helper/intruder.o $(B)/libdrivers.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/bench/net-make: $(B)/tests/bench/net_make.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+# Networks and rules by the helper from a shell; VMs that are namespaces.
+$(B)/tests/firewall/fwctl: $(B)/tests/firewall/fwctl.o $(B)/libdrivers.a $(B)/libschema.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)
+$(B)/tests/firewall/relay: $(B)/tests/firewall/relay.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 $(B)/tests/bench/helper-rtt: $(B)/tests/bench/helper_rtt.o $(B)/libdrivers.a $(B)/libschema.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_HELPER)

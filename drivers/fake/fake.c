@@ -95,6 +95,28 @@ static void set_id(struct fake_thing *t, const struct kvs *args)
 	t->size = kvs_u64(args, "size", 0);
 }
 
+static void check_nic(const struct step *s, const struct fake_thing *t)
+{
+	const struct vm_spec *vm = (const struct vm_spec *)(const void *)s->object->spec;
+
+	if (any_running(s->name))
+		fake_violate(world, "nic/%s made under a running VM", s->name);
+	if (t && !t->half)
+		fake_violate(world, "nic/%s made over another", s->name);
+	for (size_t i = 0; i < vm->networks.n; i++)
+		if (!fake_find(world, KIND_NETWORK, vm->networks.v[i]))
+			fake_violate(world, "nic/%s made without network/%s", s->name, vm->networks.v[i]);
+}
+
+/* Some VM has an interface in it. */
+static bool is_used(const char *network)
+{
+	for (size_t i = 0; i < FAKE_THINGS; i++)
+		if (world->things[KIND_NIC][i].exists && strstr(world->things[KIND_NIC][i].id, network))
+			return true;
+	return false;
+}
+
 static void make(const struct step *s, bool half)
 {
 	struct fake_thing *t = fake_find(world, s->kind, s->name);
@@ -107,6 +129,8 @@ static void make(const struct step *s, bool half)
 		fake_violate(world, "disk/%s made without its image", s->name);
 	if (s->kind == KIND_DISK && t && !t->half)
 		fake_violate(world, "disk/%s made over another", s->name);
+	if (s->kind == KIND_NIC)
+		check_nic(s, t);
 	t = fake_add(world, s->kind, s->name);
 	set_id(t, &s->args);
 	t->half = half;
@@ -123,6 +147,12 @@ static void check_start(const struct step *s, const struct fake_thing *t)
 		fake_violate(world, "vm/%s started without its disk", s->name);
 	if (!has_id(KIND_KERNEL, kvs_get(&s->args, "kernel_id")))
 		fake_violate(world, "vm/%s started without its kernel", s->name);
+	for (size_t i = 0; s->object && i < ((const struct vm_spec *)(const void *)s->object->spec)->networks.n; i++)
+		if (!fake_find(world, KIND_FIREWALL,
+			((const struct vm_spec *)(const void *)s->object->spec)->networks.v[i]))
+			fake_violate(world, "vm/%s started without the rules of its network", s->name);
+	if (kvs_get(&s->args, "nic") && !fake_find(world, KIND_NIC, s->name))
+		fake_violate(world, "vm/%s started without its interfaces", s->name);
 	for (size_t i = 0; i < FAKE_THINGS; i++)
 		if (world->things[KIND_VM][i].running && !world->things[KIND_VM][i].lost &&
 			world->things[KIND_VM][i].cid == cid)
@@ -140,6 +170,7 @@ static void start(const struct step *s, bool half)
 	t->starts = starts + 1;
 	t->cid = kvs_u64(&s->args, "cid", 0);
 	t->running = !half;
+	t->networked = kvs_get(&s->args, "nic") != NULL;
 	snprintf(t->shape, sizeof(t->shape), "%s", shape ? shape : "");
 }
 
@@ -220,6 +251,7 @@ static void drop_kept(const struct step *s, bool half)
 
 static void take_away(const struct step *s, bool half)
 {
+	_cleanup_arena_ struct arena scratch = ARENA_INIT;
 	struct fake_thing *t = find_for(s);
 	const char *id = kvs_get(&s->args, "id"), *to = kvs_get(&s->args, "keep");
 	const char *shared = kvs_get(&s->args, "shared");
@@ -238,6 +270,10 @@ static void take_away(const struct step *s, bool half)
 	}
 	if (s->kind <= KIND_KERNEL && id && strcmp(t->id, id))
 		return; /* pruning what was there before: that name is a new thing by now */
+	if (s->kind == KIND_NETWORK && is_used(arena_printf(&scratch, " %s ", s->name)))
+		fake_violate(world, "network/%s removed while it has interfaces", s->name);
+	if (s->kind == KIND_NIC && any_running(s->name) && fake_find(world, KIND_VM, s->name)->networked)
+		fake_violate(world, "nic/%s removed under a running VM", s->name);
 	if ((s->kind == KIND_DISK || s->kind == KIND_VM) && any_running(s->name))
 		fake_violate(world, "%s/%s removed under a running VM", kind_name(s->kind), s->name);
 	if (to && !t->half) {
@@ -250,8 +286,13 @@ static void take_away(const struct step *s, bool half)
 
 static void grow(const struct step *s, bool half)
 {
-	struct fake_thing *t;
+	struct fake_thing *t = fake_find(world, s->kind, s->name);
 
+	if (s->kind != KIND_DISK) { /* a network or an interface is put right in place */
+		if (t && !half)
+			t->altered = t->half = false;
+		return;
+	}
 	if (any_running(s->name))
 		fake_violate(world, "disk/%s changed under a running VM", s->name);
 	if (!half)
@@ -322,11 +363,15 @@ static int fake_resolve(struct host *h, const struct object *o, const struct rec
 {
 	const struct image_spec *image = (const struct image_spec *)(const void *)o->spec;
 	const struct kernel_spec *kernel = (const struct kernel_spec *)(const void *)o->spec;
+	const struct net_spec *net = (const struct net_spec *)(const void *)o->spec;
 
 	(void)r;
 	(void)e;
 	if (o->kind == KIND_IMAGE)
 		kvs_setf(h->arena, facts, "id", "sha256:%s%s", image->oci, world->content);
+	else if (o->kind == KIND_NETWORK)
+		kvs_setf(h->arena, facts, "use", "%s%s%s", net->subnet, net->gateway ? " via " : "",
+			net->gateway ? net->gateway : "");
 	else
 		kvs_setf(h->arena, facts, "id", "kernel:%s", kernel->file);
 	return 0;
@@ -397,6 +442,12 @@ static int fake_observe(struct host *h, struct view *views, size_t n, struct err
 			v->observed.seen = SEEN_FOREIGN;
 		else if (kind == KIND_VM)
 			observe_vm(h, v, t);
+		else if (t && (kind == KIND_NETWORK || kind == KIND_FIREWALL || kind == KIND_NIC))
+			v->observed = (struct observed){
+				.seen = t->half || t->altered ? SEEN_DRIFTED : SEEN_SAME,
+				.cost = t->half ? CHANGE_RESTART : CHANGE_LIVE,
+				.reason = !t->half && !t->altered ? NULL : kind == KIND_FIREWALL
+					? "rules were altered" : "its link is down"};
 		else if (t && (t->half || is_other_content(v, kind, t)))
 			v->observed = (struct observed){.seen = SEEN_DRIFTED, .cost = CHANGE_REPLACE,
 				.reason = "half made"};
@@ -419,6 +470,22 @@ static int fake_name_step(const struct naming *in, struct kvs *args, struct err 
 	kvs_merge(a, args, in->resolved);
 	if (o->kind <= KIND_KERNEL)
 		kvs_setf(a, args, "file", "%s", kvs_get(args, "id"));
+	if (o->kind == KIND_NETWORK || o->kind == KIND_FIREWALL || o->kind == KIND_NIC)
+		kvs_merge(a, args, in->leases);
+	if (o->kind == KIND_NETWORK)
+		kvs_setf(a, args, "id", "network-%s", o->name);
+	if (o->kind == KIND_FIREWALL)
+		kvs_setf(a, args, "id", "firewall-%s", o->name);
+	if (o->kind == KIND_NETWORK)
+		kvs_setf(a, args, "ifname", "br%s", kvs_get(args, "bridge"));
+	if (o->kind == KIND_NIC) {
+		const char *id = "in ";
+
+		for (size_t i = 0; i < vm->networks.n; i++)
+			id = arena_printf(a, "%s %s at %s", id, vm->networks.v[i],
+				kvs_get(in->leases, arena_printf(a, "address.%s", vm->networks.v[i])));
+		kvs_set(a, args, "id", id);
+	}
 	if (o->kind == KIND_DISK) {
 		dep = in->dep(in, KIND_IMAGE, vm->image);
 		kvs_setf(a, args, "id", "disk-%s-%u", o->name, in->generation);
@@ -432,6 +499,8 @@ static int fake_name_step(const struct naming *in, struct kvs *args, struct err 
 		kvs_setf(a, args, "cid", "%u", in->cid);
 		kvs_set(a, args, "shape", shape_of(a, vm));
 		kvs_set(a, args, "kernel_id", dep ? kvs_get(dep, "id") : "?");
+		dep = vm->networks.n ? in->dep(in, KIND_NIC, o->name) : NULL;
+		kvs_set(a, args, "nic", dep ? kvs_get(dep, "id") : NULL);
 	}
 	return 0;
 }
@@ -485,6 +554,9 @@ static int fake_undo(struct host *h, const struct step *s, struct err *e)
 static const struct driver drivers[KIND_N] = {
 	[KIND_IMAGE] = {.name = "fake image", .kind = KIND_IMAGE, .resolve = fake_resolve, SLOTS},
 	[KIND_KERNEL] = {.name = "fake kernel", .kind = KIND_KERNEL, .resolve = fake_resolve, SLOTS},
+	[KIND_NETWORK] = {.name = "fake network", .kind = KIND_NETWORK, .resolve = fake_resolve, SLOTS},
+	[KIND_FIREWALL] = {.name = "fake firewall", .kind = KIND_FIREWALL, SLOTS},
+	[KIND_NIC] = {.name = "fake nic", .kind = KIND_NIC, SLOTS},
 	[KIND_DISK] = {.name = "fake disk", .kind = KIND_DISK, SLOTS},
 	[KIND_VM] = {.name = "fake vm", .kind = KIND_VM, SLOTS},
 	[KIND_GUEST] = {.name = "fake guest", .kind = KIND_GUEST, SLOTS},

@@ -27,6 +27,7 @@ struct fake_thing {
 	char name[64];
 	bool exists, foreign, half, running;
 	bool altered;            /* somebody changed what is in it */
+	bool networked;          /* a VM that was started with interfaces */
 	bool lost;               /* its row was lost: nobody can know what it holds */
 	char id[96], shape[160]; /* content; what a VM was started with */
 	uint64_t size, cid;

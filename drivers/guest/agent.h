@@ -58,6 +58,9 @@ struct agent_exec {
 	const char *cwd, *user;        /* NULL: the workload's */
 	int stdin_fd;                  /* read from here until end of file; -1: no stdin */
 	int stdout_fd, stderr_fd;      /* written to */
+	/* Takes the output instead, stream 0, and the errors, 1; or NULL. */
+	void (*output)(void *arg, size_t stream, const char *data, size_t n);
+	void *output_arg;
 	int64_t timeout_ms;            /* 0: no limit */
 	/* Signal number to pass on, reset by us; or NULL. When it could not be passed on the result is
 	 * ERR_CANCELLED, and it stands here again. */

@@ -198,6 +198,10 @@ static int on_message(struct pump *p, const json_t *message, struct err *e)
 		return 0;
 	if (agent_data(message, data, &n, e) < 0)
 		return -1;
+	if (p->x->output) {
+		p->x->output(p->x->output_arg, !strcmp(ev, "stderr"), data, n);
+		return 0;
+	}
 	return weave_put(&p->weave, !strcmp(ev, "stderr"), data, n, e);
 }
 

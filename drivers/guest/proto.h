@@ -11,6 +11,10 @@
  *	reconcile.report         guest -> host, lines of JSON that the host keeps in a file
  *	reconcile.output         guest -> host, stdout and stderr of the workload, kept in a file
  *
+ * In what goes to reconcile.output stand lines of exactly GUEST_MARK_BYTES bytes, GUEST_MARK_FORMAT of
+ * the second (since 1970) in which what follows was written: at most one each second. The host takes
+ * them out again when it shows the file.
+ *
  * Where the guest has a vsock device, the agent protocol is also served on vsock port 1024.
  *
  * ---- boot record (on /dev/vdb) ------------------------------------------------------------
@@ -76,6 +80,12 @@
  *	                                          default to the workload's; tty: one terminal for
  *	                                          all three, what it puts out is stdout; detach: in
  *	                                          the background, "ok" follows "started" at once
+ *	                                          builtin probe: argv "@probe","tcp","80" or
+ *	                                          "@probe","http","80","/path" runs no file of the
+ *	                                          image; code 0: a server of the guest answers well, 1:
+ *	                                          it does not, why is on stderr.
+ *	                                          builtin dial: argv "@dial","22" joins stdin and stdout
+ *	                                          with a connection to that port of the guest
  *	< {"id":4,"ev":"started","pid":77}
  *	> {"op":"stdin","to":4,"raw":3}abc;       > {"op":"stdin","to":4,"eof":true}
  *	> {"op":"signal","to":4,"signal":"INT"}   TERM KILL INT HUP QUIT USR1 USR2
@@ -118,5 +128,9 @@
 #define GUEST_PORT_AGENT "reconcile.agent."
 #define GUEST_PORT_REPORT "reconcile.report"
 #define GUEST_PORT_OUTPUT "reconcile.output"
+#define GUEST_MARK_FORMAT "\036@%011lld\n"
+#define GUEST_MARK_BYTES 14
+#define GUEST_BUILTIN_PROBE "@probe"
+#define GUEST_BUILTIN_DIAL "@dial"
 #define GUEST_BOOT_MAGIC "RCBOOT1\n"
 #define GUEST_BOOT_MAX (1024 * 1024)

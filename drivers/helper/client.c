@@ -2,6 +2,7 @@
 #include "drivers/helper/client.h"
 
 #include "drivers/sys/proc.h"
+#include "drivers/sys/rtnl.h"
 #include "schema/base/fd.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -69,51 +71,8 @@ int helper_connect(struct helper *h, const char *instance, struct err *e)
 	return 0;
 }
 
-static int start_child(const char *instance, const char *program_dir, struct helper *h,
-	struct err *e)
-{
-	char path[512], uid[16];
-	const char *const argv[] = {"reconcile-helper", "--owner", uid, NULL};
-	struct proc_spec spec = {.path = path, .argv = argv, .cwd_fd = -1, .stdin_fd = -1,
-		.stdout_fd = -1, .stderr_fd = STDERR_FILENO};
-	_cleanup_fd_ int ours = -1, theirs = -1;
-	struct proc_id id;
-	int pair[2];
-
-	if (snprintf(path, sizeof(path), "%s/reconcile-helper", program_dir) >= (int)sizeof(path))
-		return err_set(e, ERR_LIMIT, "the path of reconcile-helper is too long");
-	if (access(path, X_OK) < 0)
-		return 1;
-	snprintf(uid, sizeof(uid), "%u", getuid());
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "cannot make a socket pair");
-	ours = pair[0];
-	theirs = pair[1];
-	spec.keep_fd = theirs;
-	helper_init(h, instance, -1);
-	if (proc_spawn(&spec, &id, &h->child_fd, e) < 0)
-		return err_wrap(e, "cannot start reconcile-helper");
-	h->fd = fd_take(&ours);
-	h->child = id.pid;
-	return 0;
-}
-
-int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
-{
-	int rc = helper_connect(h, instance, e);
-
-	if (rc > 0 && geteuid() == 0)
-		rc = start_child(instance, program_dir, h, e);
-	if (rc <= 0)
-		return rc;
-	err_set(e, ERR_DENIED, "no reconcile-helper is running");
-	err_hint(e, "as root, install the units of contrib/systemd; see docs/privileges.md");
-	return 1;
-}
-
-/* ---- asking ---------------------------------------------------------------------------------------------- */
-
-static int send_request(struct helper *h, const uint8_t *out, size_t n, int fd, struct err *e)
+/* One message, with a descriptor when fd is one. */
+static int send_bytes(int to, const void *out, size_t n, int fd, struct err *e)
 {
 	union {
 		struct cmsghdr align;
@@ -129,10 +88,102 @@ static int send_request(struct helper *h, const uint8_t *out, size_t n, int fd, 
 			.cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(int));
 	}
-	if (sendmsg(h->fd, &m, MSG_NOSIGNAL) < 0)
+	if (sendmsg(to, &m, MSG_NOSIGNAL) < 0)
 		return err_sys(e, errno, "the helper does not take the request");
 	return 0;
 }
+
+/* A reconcile-helper of our own; *fd is our end of its descriptor 3. */
+static int spawn(const char *program_dir, const char *how, uid_t who, int *fd, pid_t *pid, int *pidfd,
+	struct err *e)
+{
+	char path[512], uid[16];
+	const char *const argv[] = {"reconcile-helper", how, uid, NULL};
+	/* Detached: an interrupt from the terminal ends us, and we want to undo what we began. */
+	struct proc_spec spec = {.path = path, .argv = argv, .cwd_fd = -1, .stdin_fd = -1,
+		.stdout_fd = -1, .stderr_fd = STDERR_FILENO, .detach = true};
+	_cleanup_fd_ int ours = -1, theirs = -1;
+	struct proc_id id;
+	int pair[2];
+
+	if (snprintf(path, sizeof(path), "%s/reconcile-helper", program_dir) >= (int)sizeof(path))
+		return err_set(e, ERR_LIMIT, "the path of reconcile-helper is too long");
+	if (access(path, X_OK) < 0)
+		return 1;
+	snprintf(uid, sizeof(uid), "%u", (unsigned)who);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "cannot make a socket pair");
+	ours = pair[0];
+	theirs = pair[1];
+	spec.keep_fd = theirs;
+	if (proc_spawn(&spec, &id, pidfd, e) < 0)
+		return err_wrap(e, "cannot start reconcile-helper");
+	*fd = fd_take(&ours);
+	*pid = id.pid;
+	return 0;
+}
+
+static int start_child(const char *instance, const char *program_dir, const char *how,
+	struct helper *h, struct err *e)
+{
+	helper_init(h, instance, -1);
+	return spawn(program_dir, how, getuid(), &h->fd, &h->child, &h->child_fd, e);
+}
+
+/* ---- the door ---------------------------------------------------------------------------------------- */
+
+/* Of the program, not of one connection: how this process may ask is decided once, while it is root. */
+static int door_fd = -1;
+
+int helper_door(const char *program_dir, uid_t uid, struct err *e)
+{
+	_cleanup_fd_ int pidfd = -1; /* it ends when the door closes; init reaps it then */
+	pid_t pid;
+
+	return spawn(program_dir, "--door", uid, &door_fd, &pid, &pidfd, e);
+}
+
+/* A connection of our own: answers must not get mixed up between processes that share the door. */
+static int through_door(struct helper *h, const char *instance, struct err *e)
+{
+	_cleanup_fd_ int ours = -1, theirs = -1;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "cannot make a socket pair");
+	ours = pair[0];
+	theirs = pair[1];
+	if (send_bytes(door_fd, "", 1, theirs, e) < 0)
+		return -1;
+	helper_init(h, instance, fd_take(&ours));
+	return 0;
+}
+
+static int open_how(struct helper *h, const char *instance, const char *program_dir, const char *how,
+	struct err *e)
+{
+	int rc = door_fd >= 0 ? through_door(h, instance, e) : helper_connect(h, instance, e);
+
+	if (rc > 0 && geteuid() == 0)
+		rc = start_child(instance, program_dir, how, h, e);
+	if (rc <= 0)
+		return rc;
+	err_set(e, ERR_DENIED, "no reconcile-helper is running");
+	err_hint(e, "as root, install the units of contrib/systemd; see docs/privileges.md");
+	return 1;
+}
+
+int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_how(h, instance, program_dir, "--owner", e);
+}
+
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e)
+{
+	return open_how(h, instance, program_dir, "--look", e);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------------- */
 
 /* Who refuses a connection answers and hangs up, and does not read what we send meanwhile. The kernel
  * tells of that first, once, and then gives the answer (net/core/datagram.c, sock_error). */
@@ -191,7 +242,7 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 			helper_verb(verb)->n_fds);
 	if (h->fake)
 		return record(h->fake, &call, r, fd, a, e);
-	if (send_request(h, out, n_out, fd, e) < 0) {
+	if (send_bytes(h->fd, out, n_out, fd, e) < 0) {
 		/* Who refuses a connection says why before it hangs up. */
 		n = recv(h->fd, in, sizeof(in), MSG_DONTWAIT);
 		return n > 0 ? wire_get_answer(in, (size_t)n, &call, a, e) : -1;
@@ -209,8 +260,27 @@ int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_
 int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
 	union helper_answer *a, struct err *e)
 {
-	h->seq++;
-	return helper_again(h, verb, r, fd, a, e);
+	unsigned tries = 0;
+	int rc;
+
+	/* Links came and went while the helper looked: it has done nothing, and looks again. */
+	do {
+		err_clear(e);
+		h->seq++;
+		rc = helper_again(h, verb, r, fd, a, e);
+	} while (rc < 0 && rtnl_ask_again(e, &tries));
+	return rc;
+}
+
+int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e)
+{
+	_cleanup_fd_ int memory = memfd_create("reconcile-facts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (memory < 0 || fd_write_all(memory, facts, n) < 0 || fcntl(memory, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return err_sys(e, errno, "cannot write the facts of a network");
+	*fd = fd_take(&memory);
+	return 0;
 }
 
 void helper_fake(struct helper *h, struct helper_fake *fake)

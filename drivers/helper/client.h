@@ -3,6 +3,8 @@
  * Three ways, one call. helper_open takes the first that is there:
  *
  *	service   the socket of reconcile-helper.socket
+ *	door      when root's reconcile has become another user: the helper that it started before that, over
+ *	          connections of our own making (helper_door)
  *	child     when we are root ourselves: a reconcile-helper of our own over a socketpair, which keeps
  *	          the few privileges while everything else stays here
  *	fake      helper_fake: records what is asked, for tests
@@ -29,6 +31,14 @@ struct helper {
  * how to get one; -1 with e. */
 int helper_open(struct helper *h, const char *instance, const char *program_dir, struct err *e);
 
+/* The same for who only looks: a child of our own answers no other verbs. */
+int helper_look(struct helper *h, const char *instance, const char *program_dir, struct err *e);
+
+/* As root, before becoming uid: start a reconcile-helper for it and keep the door to it, which processes
+ * that we go on in have too; helper_open goes through it from then on. The helper ends when all of them
+ * have. 0; 1 there is no such program; -1 with e. Once a process. */
+int helper_door(const char *program_dir, uid_t uid, struct err *e);
+
 /* Only the service: 0; 1 nobody listens there; -1 with e. Starts and makes nothing. */
 int helper_connect(struct helper *h, const char *instance, struct err *e);
 
@@ -52,6 +62,9 @@ int helper_call(struct helper *h, enum helper_verb_id verb, const union helper_r
  * what was kept, or done now. */
 int helper_again(struct helper *h, enum helper_verb_id verb, const union helper_request *r, int fd,
 	union helper_answer *a, struct err *e);
+
+/* Facts (fact.h) behind a descriptor that the firewall verbs take: a memory file that nobody can change. */
+int helper_seal(const uint8_t *facts, size_t n, int *fd, struct err *e);
 
 /* ---- the fake ------------------------------------------------------------------------------------------ */
 

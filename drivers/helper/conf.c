@@ -28,7 +28,7 @@ static const struct {
 struct helper_limits conf_default(uint32_t uid)
 {
 	return (struct helper_limits){.uid = uid, .taps = 256, .bridges = 16, .loops = 512,
-		.cgroups = 256};
+		.cgroups = 256, .port_min = 1024, .port_max = 65535};
 }
 
 /* Decimal digits and nothing else. */
@@ -40,17 +40,23 @@ static bool number(const char *s, uint64_t max, uint64_t *out)
 	return *out <= max;
 }
 
-/* "300000-300999": above what people and services have. */
-static bool set_uids(char *value, struct helper_limits *l)
+/* "300000-300999" */
+static bool range(char *value, uint64_t most, uint64_t *min, uint64_t *max)
 {
 	char *dash = strchr(value, '-');
-	uint64_t min, max;
 
 	if (!dash)
 		return false;
 	*dash = '\0';
-	if (!number(value, UINT32_MAX - 1, &min) || !number(dash + 1, UINT32_MAX - 1, &max) ||
-		min < 65536 || max < min)
+	return number(value, most, min) && number(dash + 1, most, max) && *min <= *max;
+}
+
+/* Above what people and services have. */
+static bool set_uids(char *value, struct helper_limits *l)
+{
+	uint64_t min, max;
+
+	if (!range(value, UINT32_MAX - 1, &min, &max) || min < 65536)
 		return false;
 	l->uid_min = (uint32_t)min;
 	l->uid_max = (uint32_t)max;
@@ -67,6 +73,8 @@ static bool set_key(char *word, struct helper_limits *l)
 	*equals = '\0';
 	if (!strcmp(word, "uids"))
 		return set_uids(equals + 1, l);
+	if (!strcmp(word, "ports"))
+		return range(equals + 1, 65535, &l->port_min, &l->port_max);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(word, keys[i].key) && number(equals + 1, keys[i].max, &v)) {
 			memcpy((char *)l + keys[i].offset, &v, sizeof(v));

@@ -23,6 +23,7 @@ struct helper_limits {
 	uint32_t uid;
 	uint64_t taps, bridges, loops, cgroups; /* objects at a time, of all its instances together */
 	uint64_t memory;                        /* bytes that one cgroup may be given; 0: any */
+	uint64_t port_min, port_max;            /* ports of this host that may lead to its guests */
 	uint32_t uid_min, uid_max;              /* uids that its taps may belong to; 0: only its own */
 };
 

@@ -4,6 +4,9 @@
  *	                                   who may ask stands in /etc/reconcile/helper.conf
  *	reconcile-helper --owner UID       on the connected socket that is descriptor 3, for that uid; ends
  *	                                   with the connection. Root's reconcile starts it like this.
+ *	reconcile-helper --look UID        the same, and only for verbs that change nothing
+ *	reconcile-helper --door UID        the same, but descriptor 3 brings connections, one a message, for
+ *	                                   that uid; ends with the last of them and the door
  *	    --conf FILE                    another configuration
  *	    --cgroup NAME                  another folder in the cgroup tree
  *
@@ -29,7 +32,7 @@ static struct server server; /* a good 100 KiB: not for the stack */
 
 struct arguments {
 	const char *conf, *cgroup;
-	bool has_owner;
+	bool has_owner, door, looks;
 	uint32_t owner;
 };
 
@@ -38,7 +41,7 @@ static void on_signal(int sig)
 	stop = sig;
 }
 
-static int take_owner(const char *text, struct arguments *a, struct err *e)
+static int take_owner(const char *key, const char *text, struct arguments *a, struct err *e)
 {
 	char *end;
 	unsigned long long v;
@@ -46,9 +49,11 @@ static int take_owner(const char *text, struct arguments *a, struct err *e)
 	errno = 0;
 	v = strtoull(text, &end, 10);
 	if (errno || *end || text[0] < '0' || text[0] > '9' || v >= UINT32_MAX)
-		return err_set(e, ERR_USAGE, "--owner: %.40s is no uid", text);
+		return err_set(e, ERR_USAGE, "%s: %.40s is no uid", key, text);
 	a->owner = (uint32_t)v;
 	a->has_owner = true;
+	a->door = !strcmp(key, "--door");
+	a->looks = !strcmp(key, "--look");
 	return 0;
 }
 
@@ -56,15 +61,18 @@ static int take_arguments(int argc, char **argv, struct arguments *a, struct err
 {
 	*a = (struct arguments){.conf = HELPER_CONF, .cgroup = "reconcile"};
 	for (int i = 1; i < argc; i += 2) {
+		const bool owner = !strcmp(argv[i], "--owner") || !strcmp(argv[i], "--door") ||
+			!strcmp(argv[i], "--look");
+
 		if (i + 1 == argc)
 			return err_set(e, ERR_USAGE, "%.40s: needs a value, or is not known", argv[i]);
-		if (!strcmp(argv[i], "--owner") && take_owner(argv[i + 1], a, e) < 0)
+		if (owner && take_owner(argv[i], argv[i + 1], a, e) < 0)
 			return -1;
 		else if (!strcmp(argv[i], "--conf"))
 			a->conf = argv[i + 1];
 		else if (!strcmp(argv[i], "--cgroup"))
 			a->cgroup = argv[i + 1];
-		else if (strcmp(argv[i], "--owner"))
+		else if (!owner)
 			return err_set(e, ERR_USAGE, "%.40s: is not known", argv[i]);
 	}
 	if (strchr(a->cgroup, '/') || a->cgroup[0] == '.' || !a->cgroup[0] || strlen(a->cgroup) > 60)
@@ -132,8 +140,12 @@ static int set_up(const struct arguments *a, struct err *e)
 	if (read_conf(a, e) < 0 || op_host_open(&server.host, a->cgroup, e) < 0)
 		return -1;
 	server.stop = &stop;
+	server.only_reads = a->looks;
+	server.quiet = a->has_owner; /* its log would stand among what reconcile prints */
 	server.listen_fd = a->has_owner ? -1 : FIRST_FD;
-	if (a->has_owner && server_adopt(&server, FIRST_FD, a->owner, e) < 0)
+	server.door_fd = a->door ? FIRST_FD : 0;
+	server.door_uid = a->owner;
+	if (a->has_owner && !a->door && server_adopt(&server, FIRST_FD, a->owner, e) < 0)
 		return -1;
 	return confine_process(server.host.cgroup_fd, &landlock, e);
 }

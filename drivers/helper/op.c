@@ -72,6 +72,10 @@ op_run *const op_table[HELPER_VERB_N] = {
 	[HELPER_CGROUP_KILL] = op_cgroup_kill,
 	[HELPER_CGROUP_REMOVE] = op_cgroup_remove,
 	[HELPER_SIGNAL] = op_signal,
+	[HELPER_FIREWALL_LOOK] = op_firewall_look,
+	[HELPER_FIREWALL_SET] = op_firewall_set,
+	[HELPER_FIREWALL_DROP] = op_firewall_drop,
+	[HELPER_UPLINK_SET] = op_uplink_set,
 };
 
 /* Controllers that limits of VMs need. One that the host does not hand down is left out: then its limit
@@ -108,7 +112,7 @@ int op_host_open(struct op_host *h, const char *cgroup_name, struct err *e)
 	struct err ignored = ERR_INIT;
 
 	*h = (struct op_host){.cgroup_fd = -1};
-	if (rtnl_open(&h->nl, e) < 0)
+	if (rtnl_open(&h->nl, e) < 0 || fw_open(&h->fw, e) < 0)
 		return -1;
 	(void)open_groups(h, cgroup_name, &ignored);
 	return 0;
@@ -117,5 +121,7 @@ int op_host_open(struct op_host *h, const char *cgroup_name, struct err *e)
 void op_host_close(struct op_host *h)
 {
 	rtnl_close(&h->nl);
+	fw_close(h->fw);
+	h->fw = NULL;
 	fd_close(&h->cgroup_fd);
 }

@@ -9,12 +9,16 @@
 
 #include "drivers/helper/conf.h"
 #include "drivers/helper/verb.h"
+#include "drivers/sys/fw.h"
 #include "drivers/sys/rtnl.h"
 
 struct op_host {
 	struct rtnl nl;
+	struct fw *fw;
 	int cgroup_fd;    /* our folder in the cgroup tree; -1: there is none */
 	char cgroup[128]; /* its path below the tree's root, "/reconcile" */
+	/* The links that were counted last, and made since: no fewer than there are. */
+	struct { uint64_t kind, n; uint32_t uid; } counted;
 };
 
 struct op {
@@ -35,10 +39,18 @@ extern op_run *const op_table[HELPER_VERB_N];
 int op_host_open(struct op_host *h, const char *cgroup_name, struct err *e);
 void op_host_close(struct op_host *h);
 
-/* In op_link.c, op_loop.c and op_group.c. */
+/* In op_link.c, op_loop.c, op_group.c and op_firewall.c. */
 op_run op_tap_create, op_tap_delete, op_bridge_create, op_bridge_delete, op_link_set,
 	op_address_add, op_address_delete, op_loop_attach, op_loop_detach, op_cgroup_create,
-	op_cgroup_kill, op_cgroup_remove, op_signal;
+	op_cgroup_kill, op_cgroup_remove, op_signal, op_firewall_look, op_firewall_set,
+	op_firewall_drop, op_uplink_set;
+
+/* The owner's link. 0; 1 there is none of that name; -1, ERR_CONFLICT when it is another's. need: it has to
+ * be there. */
+int op_link_find(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
+	struct err *e);
+int op_link_need(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
+	struct err *e);
 int op_list_links(struct op *op, enum helper_kind kind, uint64_t from, union helper_answer *a,
 	struct err *e);
 int op_list_loops(struct op *op, uint64_t from, union helper_answer *a, struct err *e);

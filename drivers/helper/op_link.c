@@ -31,8 +31,7 @@ static bool is_half_made(const struct op *op, uint64_t index, const struct rtnl_
 		!memcmp(mac, link->mac, sizeof(mac));
 }
 
-/* The owner's link. 0; 1 there is none of that name; -1, ERR_CONFLICT when it is another's. */
-static int find(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
+int op_link_find(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
 	struct err *e)
 {
 	char name[IFNAMSIZ];
@@ -46,11 +45,10 @@ static int find(struct op *op, enum helper_kind kind, uint64_t index, struct rtn
 		name, op->owner->uid, op->owner->instance);
 }
 
-/* The same, and it has to be there. */
-static int need(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
+int op_link_need(struct op *op, enum helper_kind kind, uint64_t index, struct rtnl_link *link,
 	struct err *e)
 {
-	int rc = find(op, kind, index, link, e);
+	int rc = op_link_find(op, kind, index, link, e);
 	char name[IFNAMSIZ];
 
 	helper_link_name(op->owner, kind, index, name);
@@ -80,15 +78,27 @@ static int count_link(const struct rtnl_link *link, void *arg)
 	return 0;
 }
 
+/* Counting is a dump of all links: a thousand taps are not counted a thousand times. What others of the
+ * caller's uid remove meanwhile makes the number too large; then it is counted again. */
 static int check_room(struct op *op, enum helper_kind kind, struct err *e)
 {
 	const uint64_t most = kind == HELPER_KIND_TAP ? op->limits->taps : op->limits->bridges;
 	struct counting c = {.op = op, .kind = kind};
 
+	if (op->host->counted.kind == kind && op->host->counted.uid == op->owner->uid &&
+		op->host->counted.n < most) {
+		op->host->counted.n++;
+		return 0;
+	}
+	op->host->counted.kind = 0;
 	if (rtnl_links(&op->host->nl, count_link, &c, e) < 0)
 		return -1;
-	if (c.n < most)
+	if (c.n < most) {
+		op->host->counted.kind = kind;
+		op->host->counted.uid = op->owner->uid;
+		op->host->counted.n = c.n + 1;
 		return 0;
+	}
 	err_set(e, ERR_LIMIT, "uid %u has %lu %s, and may have no more", op->owner->uid,
 		(unsigned long)c.n, kind == HELPER_KIND_TAP ? "taps" : "bridges");
 	return err_hint(e, "root can raise it in %s", HELPER_CONF);
@@ -119,7 +129,7 @@ static int make_tap(struct op *op, const struct helper_new_link *r, struct rtnl_
 	rc = rtnl_get(nl, name, link, e);
 	if (rc)
 		return rc < 0 ? -1 : err_set(e, ERR_CONFLICT, "%s went away while it was made", name);
-	if (rtnl_set_alias(nl, link->index, mark, e) < 0 ||
+	if (rtnl_set_alias(nl, link->index, mark, e) < 0 || rtnl_no_ipv6(nl, link->index, e) < 0 ||
 		rtnl_set_mtu(nl, link->index, (uint32_t)r->mtu, e) < 0)
 		return -1;
 	return tuntap_keep(fd, (uint32_t)r->uid, e);
@@ -134,7 +144,7 @@ int op_tap_create(struct op *op, const union helper_request *r, union helper_ans
 	if (!may_own(op, r->new_link.uid))
 		return err_set(e, ERR_DENIED, "uid %lu is neither the caller nor in its range",
 			(unsigned long)r->new_link.uid);
-	rc = find(op, HELPER_KIND_TAP, r->new_link.index, &link, e);
+	rc = op_link_find(op, HELPER_KIND_TAP, r->new_link.index, &link, e);
 	if (rc > 0)
 		rc = make_tap(op, &r->new_link, &link, e);
 	else if (!rc && link.owner != (uint32_t)r->new_link.uid)
@@ -150,7 +160,7 @@ int op_tap_delete(struct op *op, const union helper_request *r, union helper_ans
 	struct err *e)
 {
 	struct rtnl_link link;
-	int rc = find(op, HELPER_KIND_TAP, r->link.index, &link, e);
+	int rc = op_link_find(op, HELPER_KIND_TAP, r->link.index, &link, e);
 
 	(void)a;
 	if (rc)
@@ -193,9 +203,9 @@ int op_bridge_create(struct op *op, const union helper_request *r, union helper_
 	if (rc > 0)
 		rc = make_bridge(op, &r->new_link, &link, e);
 	else if (!rc && !is_half_made(op, r->new_link.index, &link))
-		rc = find(op, HELPER_KIND_BRIDGE, r->new_link.index, &link, e);
+		rc = op_link_find(op, HELPER_KIND_BRIDGE, r->new_link.index, &link, e);
 	if (!rc && !link.alias[0])
-		rc = rtnl_set_alias(nl, link.index, mark, e);
+		rc = rtnl_no_ipv6(nl, link.index, e) ? -1 : rtnl_set_alias(nl, link.index, mark, e);
 	if (!rc && link.mtu != r->new_link.mtu)
 		rc = rtnl_set_mtu(nl, link.index, (uint32_t)r->new_link.mtu, e);
 	if (!rc)
@@ -228,7 +238,7 @@ int op_bridge_delete(struct op *op, const union helper_request *r, union helper_
 	helper_link_name(op->owner, HELPER_KIND_BRIDGE, r->link.index, name);
 	rc = rtnl_get(&op->host->nl, name, &link, e);
 	if (!rc && !is_half_made(op, r->link.index, &link))
-		rc = find(op, HELPER_KIND_BRIDGE, r->link.index, &link, e);
+		rc = op_link_find(op, HELPER_KIND_BRIDGE, r->link.index, &link, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	ports.master = link.index;
@@ -247,9 +257,9 @@ int op_link_set(struct op *op, const union helper_request *r, union helper_answe
 	const enum helper_kind kind = (enum helper_kind)s->kind;
 	struct rtnl_link link, bridge = {0};
 
-	if (need(op, kind, s->index, &link, e) < 0)
+	if (op_link_need(op, kind, s->index, &link, e) < 0)
 		return -1;
-	if (s->attach && need(op, HELPER_KIND_BRIDGE, s->bridge, &bridge, e) < 0)
+	if (s->attach && op_link_need(op, HELPER_KIND_BRIDGE, s->bridge, &bridge, e) < 0)
 		return -1;
 	if (kind == HELPER_KIND_TAP && link.master != bridge.index &&
 		rtnl_set_master(&op->host->nl, link.index, bridge.index, e) < 0)
@@ -290,7 +300,7 @@ int op_address_add(struct op *op, const union helper_request *r, union helper_an
 	struct rtnl_link link;
 
 	(void)a;
-	if (need(op, HELPER_KIND_BRIDGE, d->bridge, &link, e) < 0)
+	if (op_link_need(op, HELPER_KIND_BRIDGE, d->bridge, &link, e) < 0)
 		return -1;
 	o.ifindex = link.index;
 	if (rtnl_addresses(&op->host->nl, look_overlap, &o, e) < 0)
@@ -305,7 +315,7 @@ int op_address_delete(struct op *op, const union helper_request *r, union helper
 	struct err *e)
 {
 	struct rtnl_link link;
-	int rc = find(op, HELPER_KIND_BRIDGE, r->address.bridge, &link, e);
+	int rc = op_link_find(op, HELPER_KIND_BRIDGE, r->address.bridge, &link, e);
 
 	(void)a;
 	if (rc)

@@ -58,15 +58,20 @@ static int64_t now_us(void)
 static void tell(const struct server *s, const struct helper_owner *o, const struct helper_call *c,
 	const struct err *e, int64_t us)
 {
-	char op[2 * HELPER_OP_LEN + 1];
+	char op[2 * HELPER_OP_LEN + 1], line[512];
+	int n;
 
 	if (s->quiet)
 		return;
 	for (size_t i = 0; i < HELPER_OP_LEN; i++)
 		snprintf(op + 2 * i, 3, "%02x", c->op[i]);
-	dprintf(STDERR_FILENO, "helper verb=%s uid=%u instance=%s op=%s seq=%u result=%s us=%lld\n",
+	n = snprintf(line, sizeof(line),
+		"helper verb=%s uid=%u instance=%s op=%s seq=%u result=%s us=%lld\n",
 		helper_verb(c->verb)->name, o->uid, o->instance, op, c->seq,
 		e->kind == ERR_NONE ? "ok" : err_kind_name(e->kind), (long long)us);
+	/* Not dprintf(3): it asks a terminal for its settings, and the filter kills who does. */
+	if (n > 0 && (size_t)n < sizeof(line))
+		(void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
 static int run(struct server *s, const struct helper_owner *o, const struct helper_call *c,
@@ -78,6 +83,8 @@ static int run(struct server *s, const struct helper_owner *o, const struct help
 
 	if (!op.limits)
 		return err_set(e, ERR_DENIED, "uid %u may not ask", o->uid);
+	if (s->only_reads && !helper_verb(c->verb)->reads)
+		return err_set(e, ERR_DENIED, "this helper only looks");
 	rc = op_table[c->verb](&op, r, a, e);
 	/* An outcome that a verb passes on by mistake is no success. */
 	if (rc > 0)
@@ -152,32 +159,50 @@ static size_t take_fds(struct msghdr *m, int fds[FDS_MAX])
 	return n;
 }
 
+/* One message with room for its descriptors. */
+struct message {
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	int fds[FDS_MAX];
+	size_t n_fds;
+	int flags;
+};
+
+static ssize_t receive(int fd, void *in, size_t size, struct message *msg)
+{
+	struct iovec iov = {in, size};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = msg->control,
+		.msg_controllen = sizeof(msg->control)};
+	const ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	msg->flags = m.msg_flags;
+	msg->n_fds = n < 0 ? 0 : take_fds(&m, msg->fds);
+	return n;
+}
+
+static void drop_fds(struct message *msg)
+{
+	for (size_t i = 0; i < msg->n_fds; i++)
+		fd_close(&msg->fds[i]);
+	msg->n_fds = 0;
+}
+
 /* Read one message and answer it. False: the connection has ended, or is to end. */
 static bool serve(struct server *s, struct server_connection *c)
 {
 	/* One byte more than any request may have: a longer one is seen to be longer. */
-	uint8_t in[SERVER_REQUEST_MAX + 1], out[HELPER_WIRE_MAX];
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	} control;
-	struct iovec iov = {in, sizeof(in)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	int fds[FDS_MAX];
-	size_t n_fds, n_out = 0;
+	uint8_t in[SERVER_REQUEST_MAX + 1] = {0}, out[HELPER_WIRE_MAX];
+	struct message msg = {.n_fds = 0};
+	size_t n_out = 0;
 	ssize_t n;
 	bool go_on;
 
-	n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = receive(c->fd, in, sizeof(in), &msg);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
-	n_fds = take_fds(&m, fds);
-	go_on = n > 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	go_on = n > 0 && !(msg.flags & (MSG_TRUNC | MSG_CTRUNC));
 	if (go_on)
-		go_on = server_answer(s, c->uid, in, (size_t)n, fds, n_fds, out, &n_out);
-	for (size_t i = 0; i < n_fds; i++)
-		fd_close(&fds[i]);
+		go_on = server_answer(s, c->uid, in, (size_t)n, msg.fds, msg.n_fds, out, &n_out);
+	drop_fds(&msg);
 	if (n_out && send(c->fd, out, n_out, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return false;
 	return go_on;
@@ -243,17 +268,50 @@ static void take_connection(struct server *s)
 	(void)server_adopt(s, fd_take(&fd), uid, &ignored);
 }
 
+/* What came through the door has to be such a socket as we would have accepted. */
+static bool is_connection(int fd)
+{
+	int type = 0, domain = 0, accepts = 0;
+	socklen_t n = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 &&
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &n) == 0 &&
+		domain == AF_UNIX && type == SOCK_SEQPACKET && !accepts;
+}
+
+/* Whoever holds the other end of the door is believed to be door_uid: root gave it to that uid and to
+ * nobody else. False: nobody holds it any more. */
+static bool open_door(struct server *s)
+{
+	struct err ignored = ERR_INIT;
+	struct message msg = {.n_fds = 0};
+	char byte = 0;
+	const ssize_t n = receive(s->door_fd, &byte, sizeof(byte), &msg);
+
+	if (n == 1 && msg.n_fds == 1 && is_connection(msg.fds[0])) {
+		fcntl(msg.fds[0], F_SETFL, O_NONBLOCK);
+		if (server_adopt(s, msg.fds[0], s->door_uid, &ignored) == 0)
+			msg.n_fds = 0;
+		else
+			refuse(msg.fds[0], ERR_LOCKED, "there are too many connections; try again");
+	}
+	drop_fds(&msg);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 int server_run(struct server *s, struct err *e)
 {
-	while (!*s->stop && (s->listen_fd >= 0 || s->n)) {
-		struct pollfd p[SERVER_CONNECTIONS_MAX + 1];
+	while (!*s->stop && (s->listen_fd >= 0 || s->door_fd > 0 || s->n)) {
+		struct pollfd p[SERVER_CONNECTIONS_MAX + 2];
 		const size_t n = s->n;
 		int rc;
 
 		for (size_t i = 0; i < n; i++)
 			p[i] = (struct pollfd){.fd = s->connections[i].fd, .events = POLLIN};
 		p[n] = (struct pollfd){.fd = s->listen_fd, .events = POLLIN};
-		rc = poll(p, n + 1, -1);
+		p[n + 1] = (struct pollfd){.fd = s->door_fd > 0 ? s->door_fd : -1, .events = POLLIN};
+		rc = poll(p, n + 2, -1);
 		if (rc < 0 && errno != EINTR)
 			return err_sys(e, errno, "cannot wait for requests");
 		/* From the last to the first: one that ends is replaced by the last, which was served. */
@@ -265,6 +323,10 @@ int server_run(struct server *s, struct err *e)
 		}
 		if (rc > 0 && p[n].revents)
 			take_connection(s);
+		if (rc > 0 && p[n + 1].revents && !open_door(s)) {
+			fd_close(&s->door_fd);
+			s->door_fd = 0;
+		}
 	}
 	return 0;
 }

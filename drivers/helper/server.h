@@ -33,6 +33,8 @@ struct server {
 	struct op_host host;
 	struct helper_conf conf;
 	int listen_fd;                       /* -1: none; the loop ends with the last connection */
+	int door_fd;                         /* brings connections, one a message; 0: there is none */
+	uint32_t door_uid;                   /* whose they are */
 	const volatile sig_atomic_t *stop;
 	struct server_connection {
 		int fd;
@@ -41,6 +43,7 @@ struct server {
 	size_t n;
 	struct server_kept kept[SERVER_KEPT];
 	size_t next_kept;
+	bool only_reads;                     /* verbs that change something are refused */
 	bool quiet;                          /* no line per request on stderr */
 };
 

@@ -73,6 +73,13 @@ static const struct helper_field signal_request[] = {
 	{"start", HELPER_NUMBER, AT(signal.start), 1, ANY, "its start time, in ticks since boot"},
 	{"sig", HELPER_NUMBER, AT(signal.sig), 1, 64, "TERM KILL INT HUP QUIT USR1 USR2 or ABRT"},
 };
+static const struct helper_field network_request[] = {
+	{"bridge", HELPER_NUMBER, AT(link.index), 0, HELPER_INDEX_MAX, "index of the network's bridge"},
+};
+static const struct helper_field uplink_request[] = {
+	{"ifindex", HELPER_NUMBER, AT(uplink.ifindex), 1, INT32_MAX, "of the interface that leads outside"},
+	{"forwarding", HELPER_NUMBER, AT(uplink.forwarding), 0, 1, "1: what comes in there is routed"},
+};
 
 static const struct helper_field hello_answer[] = {
 	{"version", HELPER_NUMBER, ANSWER_AT(hello.version), 1, UINT16_MAX, "of the protocol"},
@@ -90,6 +97,16 @@ static const struct helper_field link_answer[] = {
 };
 static const struct helper_field loop_answer[] = {
 	{"number", HELPER_NUMBER, ANSWER_AT(loop.number), 0, 1u << 20, "N of /dev/loopN"},
+};
+static const struct helper_field firewall_answer[] = {
+	{"fault", HELPER_NUMBER, ANSWER_AT(firewall.fault), 0, UINT32_MAX, "what was wrong first; 0: nothing"},
+	{"missing", HELPER_NUMBER, ANSWER_AT(firewall.missing), 0, UINT32_MAX, "entries that were not there"},
+	{"extra", HELPER_NUMBER, ANSWER_AT(firewall.extra), 0, UINT32_MAX, "entries too many, or altered"},
+	{"chains", HELPER_NUMBER, ANSWER_AT(firewall.chains), 0, UINT32_MAX, "chains with other rules"},
+	{"settings", HELPER_NUMBER, ANSWER_AT(firewall.settings), 0, 2, "settings of the bridge"},
+};
+static const struct helper_field uplink_answer[] = {
+	{"was", HELPER_NUMBER, ANSWER_AT(uplink.was), 0, 1, "what it was before"},
 };
 
 /* ---- checks across fields ------------------------------------------------------------------ */
@@ -198,6 +215,20 @@ static const struct helper_verb verbs[HELPER_VERB_N] = {
 	[HELPER_SIGNAL] = {.name = "signal", REQUEST(signal_request), .check = check_signal,
 		.does = "sends one of eight signals to a process in a cgroup of the caller's",
 		.why = "CAP_KILL: the VMM runs as another uid"},
+	[HELPER_FIREWALL_LOOK] = {.name = "firewall_look", REQUEST(network_request),
+		ANSWER(firewall_answer), .n_fds = 1, .reads = true,
+		.does = "compares the caller's table of the firewall with the facts behind the descriptor",
+		.why = "CAP_NET_ADMIN: the kernel shows nf_tables to nobody else"},
+	[HELPER_FIREWALL_SET] = {.name = "firewall_set", REQUEST(network_request),
+		ANSWER(firewall_answer), .n_fds = 1,
+		.does = "makes the table so for one network, and its bridge route",
+		.why = "CAP_NET_ADMIN: a transaction of nf_tables, settings of the bridge"},
+	[HELPER_FIREWALL_DROP] = {.name = "firewall_drop", REQUEST(network_request),
+		.does = "takes one network out of the caller's table, and the table with the last one",
+		.why = "CAP_NET_ADMIN: a transaction of nf_tables"},
+	[HELPER_UPLINK_SET] = {.name = "uplink_set", REQUEST(uplink_request), ANSWER(uplink_answer),
+		.does = "lets what comes in by one interface be routed, or no longer",
+		.why = "CAP_NET_ADMIN: the interface's setting forwarding"},
 };
 
 const struct helper_verb *helper_verb(uint32_t id)
@@ -226,11 +257,11 @@ static int check_text(const struct helper_field *f, const char *text, struct err
 	return 0;
 }
 
-int helper_check(const struct helper_verb *verb, const union helper_request *r, struct err *e)
+int helper_check_fields(const struct helper_field *fields, size_t n, const void *base, struct err *e)
 {
-	for (size_t i = 0; i < verb->n_request; i++) {
-		const struct helper_field *f = &verb->request[i];
-		const char *at = (const char *)r + f->offset;
+	for (size_t i = 0; i < n; i++) {
+		const struct helper_field *f = &fields[i];
+		const char *at = (const char *)base + f->offset;
 		uint64_t v;
 
 		if (f->type == HELPER_TEXT) {
@@ -243,6 +274,13 @@ int helper_check(const struct helper_verb *verb, const union helper_request *r, 
 			return err_set(e, ERR_USAGE, "%s: %" PRIu64 " is not within %" PRIu64
 				" and %" PRIu64, f->name, v, f->min, f->max);
 	}
+	return 0;
+}
+
+int helper_check(const struct helper_verb *verb, const union helper_request *r, struct err *e)
+{
+	if (helper_check_fields(verb->request, verb->n_request, r, e) < 0)
+		return -1;
 	return verb->check ? verb->check(r, e) : 0;
 }
 

@@ -48,6 +48,10 @@ enum helper_verb_id {
 	HELPER_CGROUP_KILL,
 	HELPER_CGROUP_REMOVE,
 	HELPER_SIGNAL,
+	HELPER_FIREWALL_LOOK,
+	HELPER_FIREWALL_SET,
+	HELPER_FIREWALL_DROP,
+	HELPER_UPLINK_SET,
 	HELPER_VERB_N
 };
 
@@ -65,6 +69,7 @@ struct helper_address { uint64_t bridge, address, prefix; };
 struct helper_loop { uint64_t key, read_only; };
 struct helper_cgroup { uint64_t key, memory_max, pids_max, cpu_weight; };
 struct helper_signal { uint64_t key, pid, start, sig; };
+struct helper_uplink { uint64_t ifindex, forwarding; };
 
 union helper_request {
 	struct helper_list list;
@@ -75,6 +80,7 @@ union helper_request {
 	struct helper_loop loop;
 	struct helper_cgroup cgroup;
 	struct helper_signal signal;
+	struct helper_uplink uplink;
 };
 
 struct helper_item { uint64_t key, number; }; /* number: ifindex, loop number, processes */
@@ -84,6 +90,8 @@ union helper_answer {
 	struct { uint64_t count, more; struct helper_item items[HELPER_ITEMS_MAX]; } list;
 	struct { uint64_t ifindex; } link;
 	struct { uint64_t number; } loop;
+	struct { uint64_t fault, missing, extra, chains, settings; } firewall; /* fault: enum fw_fault */
+	struct { uint64_t was; } uplink;
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -119,6 +127,9 @@ const struct helper_verb *helper_verb(uint32_t id);
 /* Whether a request holds what its row allows: bounds of each field, characters of texts, then the
  * row's own check. ERR_USAGE with the field's name. Both sides ask this. */
 int helper_check(const struct helper_verb *verb, const union helper_request *r, struct err *e);
+
+/* The bounds of n fields of what stands at base. */
+int helper_check_fields(const struct helper_field *fields, size_t n, const void *base, struct err *e);
 
 /* ---- who asks, and what its things are called ---------------------------------------------- */
 

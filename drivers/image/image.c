@@ -39,10 +39,25 @@ static const char *archive_of(const struct image_spec *spec, const char **key)
 		spec->docker_archive ? spec->docker_archive : spec->tar;
 }
 
+static void add_access(json_t *rq, const struct image_spec *spec)
+{
+	json_t *mirrors = json_array();
+
+	for (size_t i = 0; i < spec->mirrors.n; i++)
+		json_array_append_new(mirrors, json_string(spec->mirrors.v[i]));
+	if (spec->mirrors.n)
+		json_object_set(rq, "mirrors", mirrors);
+	if (spec->auth_file)
+		json_object_set_new(rq, "auth_file", json_string(spec->auth_file));
+	json_decref(mirrors);
+}
+
 static json_t *request(const struct image_spec *spec)
 {
 	json_t *rq = json_object();
 	const char *key;
+
+	add_access(rq, spec);
 
 	if (spec->oci)
 		json_object_set_new(rq, "oci", json_string(spec->oci));

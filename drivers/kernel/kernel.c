@@ -1,12 +1,14 @@
 /* kernel.c - the driver of kernels: a kernel file and the initrd that goes with it.
  *
- *	STATE_DIR/kernels/ID/kernel     copy of the user's file: it may go or change meanwhile
- *	STATE_DIR/kernels/ID/initrd     guest program and modules
+ *	STATE_DIR/kernels/ID/kernel     copy of the user's file: it may go or change meanwhile; or the
+ *	                                ELF file that was in it
+ *	STATE_DIR/kernels/ID/initrd     guest program and modules, or a copy of the user's
  *	STATE_DIR/kernels/ID/by-NAME    kernel NAME of the spec uses this folder
+ *	STATE_DIR/kernels/.ID.image     what was taken out of an image, while the above is made
  *
  * Two kernels with the same content share a folder; the last one that goes takes it along.
  *
- * Facts beside those that driver.h names: kernel_size and initrd_size, bytes; modules, the module
+ * Facts beside those that driver.h names: image, the digest of the image that it came from; kernel_size and initrd_size, bytes; modules, the module
  * files that are in the initrd, relative to the modules folder, separated by spaces. With them a
  * later pass compares stamps (stat) instead of contents.
  */
@@ -31,16 +33,24 @@ static const char *guest_path(struct host *h)
 	return arena_printf(h->arena, "%s/reconcile-guest", h->program_dir);
 }
 
-/* Kernel file, guest program, and of the modules folder what was used of it: its list of built-in
+/* Firecracker loads only ELF kernels; QEMU takes both, and the file as it is for "auto". */
+static bool wants_elf(const struct kernel_spec *k)
+{
+	return k->format == KERNEL_ELF;
+}
+
+/* Kernel file, guest program or the user's initrd, and of the modules folder what was used of it: its list of built-in
  * modules, the folder itself and each file. Paths are in it too, so another path is another stamp. */
 static struct stamp make_stamp(struct host *h, const struct kernel_spec *k, const char *modules)
 {
 	struct arena *a = h->arena;
 	struct stamp s;
 
-	stamp_begin(&s, a, arena_printf(a, "1;%s;%s;", k->file, k->modules ? k->modules : "-"));
-	stamp_file(&s, k->file);
-	stamp_file(&s, guest_path(h));
+	stamp_begin(&s, a, arena_printf(a, "1;%s;%s;%s", k->oci ? k->oci : k->file,
+		k->modules ? k->modules : "-", wants_elf(k) ? "elf;" : ""));
+	if (k->file)
+		stamp_file(&s, k->file);
+	stamp_file(&s, k->initrd ? k->initrd : guest_path(h));
 	if (!k->modules)
 		return s;
 	stamp_file(&s, k->modules);
@@ -54,8 +64,18 @@ static struct stamp make_stamp(struct host *h, const struct kernel_spec *k, cons
 	return s;
 }
 
-static int ask_worker(struct host *h, const struct kernel_spec *k, const char *id, bool only_id,
-	json_t **result, struct err *e)
+/* Where a kernel comes from; of one in an image, the image and, once it was taken out, its files. */
+struct from {
+	const char *file, *modules, *image;
+};
+
+static struct from from_files(const struct kernel_spec *k)
+{
+	return (struct from){k->file, k->modules, NULL};
+}
+
+static int ask_worker(struct host *h, const struct kernel_spec *k, const struct from *from,
+	const char *id, json_t **result, struct err *e)
 {
 	_cleanup_json_ json_t *request = json_object();
 	const struct worker_task task = {
@@ -63,12 +83,19 @@ static int ask_worker(struct host *h, const struct kernel_spec *k, const char *i
 		.cancel = h->cancel,
 	};
 
-	json_object_set_new(request, "file", json_string(k->file));
-	if (k->modules)
-		json_object_set_new(request, "modules", json_string(k->modules));
+	if (from->file)
+		json_object_set_new(request, "file", json_string(from->file));
+	if (from->modules)
+		json_object_set_new(request, "modules", json_string(from->modules));
+	if (from->image)
+		json_object_set_new(request, "image", json_string(from->image));
+	if (k->initrd)
+		json_object_set_new(request, "initrd", json_string(k->initrd));
+	if (wants_elf(k))
+		json_object_set_new(request, "elf", json_true());
 	json_object_set_new(request, "guest", json_string(guest_path(h)));
 	json_object_set_new(request, "state_dir", json_string(h->state_dir));
-	json_object_set_new(request, "only_id", json_boolean(only_id));
+	json_object_set_new(request, "only_id", json_boolean(!id));
 	if (id)
 		json_object_set_new(request, "id", json_string(id));
 	return worker_run(&task, result, e);
@@ -79,6 +106,17 @@ static bool is_id(const char *s)
 	return strlen(s) == ID_LEN && strspn(s, "0123456789abcdef") == ID_LEN;
 }
 
+/* Of a kernel that is still in an image it is not known. */
+static int take_size(struct host *h, const json_t *r, const char *key, struct kvs *facts, struct err *e)
+{
+	if (!json_object_get(r, key))
+		return 0;
+	if (json_int(r, key, 0) <= 0)
+		return err_set(e, ERR_FAILED, "the worker gave no sensible size of a kernel");
+	kvs_setf(h->arena, facts, key, "%lld", (long long)json_int(r, key, 0));
+	return 0;
+}
+
 /* The worker has read the user's files: what it says is checked before paths are made of it. */
 static int take_result(struct host *h, const json_t *r, struct kvs *facts, struct err *e)
 {
@@ -86,7 +124,7 @@ static int take_result(struct host *h, const json_t *r, struct kvs *facts, struc
 	size_t i;
 	json_t *m;
 
-	if (!is_id(id) || json_int(r, "kernel_size", 0) <= 0 || json_int(r, "initrd_size", 0) <= 0)
+	if (!is_id(id))
 		return err_set(e, ERR_FAILED, "the worker gave no sensible answer about a kernel");
 	json_array_foreach(json_object_get(r, "modules"), i, m) {
 		const char *path = json_string_value(m);
@@ -98,15 +136,14 @@ static int take_result(struct host *h, const json_t *r, struct kvs *facts, struc
 	kvs_set(h->arena, facts, "id", id);
 	kvs_setf(h->arena, facts, "file", "kernels/%s/kernel", id);
 	kvs_setf(h->arena, facts, "initrd", "kernels/%s/initrd", id);
-	kvs_setf(h->arena, facts, "kernel_size", "%lld", (long long)json_int(r, "kernel_size", 0));
-	kvs_setf(h->arena, facts, "initrd_size", "%lld", (long long)json_int(r, "initrd_size", 0));
 	kvs_set(h->arena, facts, "modules", list);
-	return 0;
+	return take_size(h, r, "kernel_size", facts, e) < 0 || take_size(h, r, "initrd_size", facts, e) < 0 ?
+		-1 : 0;
 }
 
 /* Facts that are about the content; the rest of a record is the engine's. */
 static const char *const content_facts[] = {"id", "file", "initrd", "stamp", "kernel_size",
-	"initrd_size", "modules", "args", "use"};
+	"initrd_size", "modules", "args", "use", "image"};
 #define N_CONTENT (sizeof(content_facts) / sizeof(content_facts[0]))
 
 static void copy_content(struct arena *a, const struct kvs *from, struct kvs *to)
@@ -123,27 +160,67 @@ static void add_args(struct host *h, const struct kernel_spec *k, struct kvs *fa
 	kvs_setf(h->arena, facts, "use", "%s %s", kvs_get(facts, "id"), k->args ? k->args : "");
 }
 
+/* A digest becomes part of nothing but a hash, but it is what a record says. */
+static bool is_digest(const char *s)
+{
+	return s && !strncmp(s, "sha256:", 7) && strlen(s) == 7 + 64 &&
+		strspn(s + 7, "0123456789abcdef") == 64;
+}
+
+/* Which image a reference means. As with images, a tag is looked up once, and again when the reference
+ * changes. */
+static int find_image(struct host *h, const struct kernel_spec *k, const struct record *record,
+	const char **image, struct err *e)
+{
+	_cleanup_json_ json_t *request = json_pack("{s:s}", "oci", k->oci), *result = NULL;
+	const struct worker_task task = {.program_dir = h->program_dir, .verb = "image-resolve",
+		.request = request, .lock_fd = h->lock_fd, .cancel = h->cancel};
+	const char *was = record ? kvs_get(&record->fields, "oci") : NULL;
+
+	*image = record ? kvs_get(&record->facts, "image") : NULL;
+	if (was && !strcmp(was, k->oci) && is_digest(*image))
+		return 0;
+	if (worker_run(&task, &result, e) < 0)
+		return -1;
+	*image = arena_dup(h->arena, json_str(result, "id", ""));
+	return is_digest(*image) ? 0 : err_set(e, ERR_FAILED, "image %s: the worker gave no digest", k->oci);
+}
+
+static int look_up(struct host *h, const struct kernel_spec *k, const struct record *record,
+	struct kvs *facts, struct err *e)
+{
+	_cleanup_json_ json_t *result = NULL;
+	struct from from = from_files(k);
+
+	if (k->oci && find_image(h, k, record, &from.image, e) < 0)
+		return -1;
+	if (ask_worker(h, k, &from, NULL, &result, e) < 0 || take_result(h, result, facts, e) < 0)
+		return -1;
+	if (from.image)
+		kvs_set(h->arena, facts, "image", from.image);
+	return 0;
+}
+
 static int resolve(struct host *h, const struct object *object, const struct record *record,
 	struct kvs *facts, struct err *e)
 {
 	const struct kernel_spec *k = (const struct kernel_spec *)object->spec;
 	const char *old = record ? kvs_get(&record->facts, "stamp") : NULL;
 	const char *used = record ? kvs_get(&record->facts, "modules") : NULL;
-	_cleanup_json_ json_t *result = NULL;
 	int64_t begin_ms = clock_real_ms();
 	struct stamp s;
 
-	if (old && !strcmp(old, make_stamp(h, k, used ? used : "").text)) {
+	if (old && !strcmp(old, make_stamp(h, k, used && k->file ? used : "").text)) {
 		copy_content(h->arena, &record->facts, facts);
 		add_args(h, k, facts);
 		return 0;
 	}
-	if (ask_worker(h, k, NULL, true, &result, e) < 0 || take_result(h, result, facts, e) < 0)
+	if (look_up(h, k, record, facts, e) < 0)
 		return -1;
 	add_args(h, k, facts);
 	/* A file that was changed while the worker read it may not be what the stamp is of: then
 	 * there is no stamp, and the next pass reads again. */
-	s = make_stamp(h, k, kvs_get(facts, "modules"));
+	s = make_stamp(h, k, k->file ? kvs_get(facts, "modules") : "");
 	if (stamp_is_old(&s, begin_ms))
 		kvs_set(h->arena, facts, "stamp", s.text);
 	return 0;
@@ -298,17 +375,85 @@ static int add_mark(struct host *h, const char *id, const char *name, struct err
 	return dir_sync(h->state_fd, arena_printf(h->arena, "kernels/%s", id), e);
 }
 
+/* ---- out of an image -------------------------------------------------------------------- */
+
+static const char *image_folder(struct host *h, const char *id)
+{
+	return arena_printf(h->arena, "kernels/.%s.image", id);
+}
+
+struct listener {
+	struct host *h;
+	const struct step *step;
+};
+
+static void pass_on(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+	const struct listener *l = arg;
+
+	if (l->h->progress)
+		l->h->progress(l->h->progress_arg, l->step, what, done, total);
+}
+
+/* into: absolute. */
+static int extract(struct host *h, const struct step *step, const char *image, const char *into,
+	struct from *from, struct err *e)
+{
+	const struct kernel_spec *k = (const struct kernel_spec *)step->object->spec;
+	struct listener l = {h, step};
+	_cleanup_json_ json_t *request = json_pack("{s:s, s:s, s:s, s:s}", "oci", k->oci, "id", image,
+		"cache_dir", h->cache_dir, "into", into), *result = NULL;
+	const struct worker_task task = {.program_dir = h->program_dir, .verb = "image-extract",
+		.request = request, .lock_fd = h->lock_fd, .cancel = h->cancel, .progress = pass_on,
+		.progress_arg = &l};
+
+	if (worker_run(&task, &result, e) < 0)
+		return -1;
+	from->file = arena_printf(h->arena, "%s/kernel", into);
+	if (json_str(result, "modules", NULL))
+		from->modules = arena_printf(h->arena, "%s/modules", into);
+	from->image = image;
+	return 0;
+}
+
+static int make_from_image(struct host *h, const struct step *step, const char *id, json_t **result,
+	struct err *e)
+{
+	const struct kernel_spec *k = (const struct kernel_spec *)step->object->spec;
+	const char *folder = image_folder(h, id), *image = kvs_get(&step->args, "image");
+	struct from from = {0};
+	int rc;
+
+	if (!is_digest(image))
+		return err_set(e, ERR_STATE, "kernel %s: its step names no image", step->name);
+	if (tree_remove(h->state_fd, folder, e) < 0 || dir_make(h->state_fd, folder, 0700, e) < 0)
+		return -1;
+	rc = extract(h, step, image, arena_printf(h->arena, "%s/%s", h->state_dir, folder), &from, e);
+	if (!rc)
+		rc = ask_worker(h, k, &from, id, result, e);
+	if (rc < 0)
+		tree_remove(h->state_fd, folder, NULL);
+	return rc < 0 ? -1 : tree_remove(h->state_fd, folder, e);
+}
+
 static int create(struct host *h, const struct step *step, const char *id, struct kvs *facts,
 	struct err *e)
 {
 	_cleanup_json_ json_t *result = NULL;
 	const struct kernel_spec *k;
+	struct from from;
 
 	if (!step->object)
 		return err_set(e, ERR_FAILED, "kernel %s: nothing says what it is", step->name);
 	k = (const struct kernel_spec *)step->object->spec;
-	if (ask_worker(h, k, id, false, &result, e) < 0 || take_result(h, result, facts, e) < 0)
+	from = from_files(k);
+	if (k->oci ? make_from_image(h, step, id, &result, e) < 0 :
+		ask_worker(h, k, &from, id, &result, e) < 0)
 		return -1;
+	if (take_result(h, result, facts, e) < 0)
+		return -1;
+	if (!kvs_get(facts, "kernel_size"))
+		return err_set(e, ERR_FAILED, "kernel %s: the worker did not say how large it is", step->name);
 	if (strcmp(kvs_get(facts, "id"), id) != 0)
 		return err_set(e, ERR_CONFLICT, "kernel %s: made %s instead of %s", step->name,
 			kvs_get(facts, "id"), id);
@@ -336,7 +481,8 @@ static int remove_kernel(struct host *h, const struct step *step, const char *id
 	const char *shared = kvs_get(&step->args, "shared");
 	bool used = false;
 
-	if (tree_remove(h->state_fd, arena_printf(h->arena, "kernels/.%s.tmp", id), e) < 0)
+	if (tree_remove(h->state_fd, arena_printf(h->arena, "kernels/.%s.tmp", id), e) < 0 ||
+		tree_remove(h->state_fd, image_folder(h, id), e) < 0)
 		return -1;
 	/* Another source may have a kernel of the same name and content: the mark is its too. The
 	 * engine knows of every row, and says so. */

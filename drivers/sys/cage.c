@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -123,6 +125,23 @@ static void only(struct program *p, unsigned nr, unsigned argument, const unsign
 	answer(p, SECCOMP_RET_ALLOW);
 }
 
+/* Sockets of these domains, and rtnetlink(7), which lists links. What could be changed over it asks for
+ * CAP_NET_ADMIN, which is dropped below. */
+static void only_sockets(struct program *p)
+{
+	const size_t n = sizeof(domains) / sizeof(domains[0]);
+
+	unless_call(p, SYS_socket, (unsigned char)(n + 6));
+	load_argument(p, 0);
+	for (size_t i = 0; i < n; i++)
+		jump(p, BPF_JEQ, domains[i], (unsigned char)(n - i + 3), 0);
+	jump(p, BPF_JEQ, AF_NETLINK, 0, 2);
+	load_argument(p, 2);
+	jump(p, BPF_JEQ, NETLINK_ROUTE, 1, 0);
+	refuse(p, EPERM);
+	answer(p, SECCOMP_RET_ALLOW);
+}
+
 /* Opening to read, nothing else; O_TMPFILE needs to write as well. */
 static void only_reading(struct program *p, unsigned nr, unsigned argument)
 {
@@ -187,12 +206,28 @@ static void write_program(struct program *p)
 	only_reading(p, SYS_open, 1);
 #endif
 	only_reading(p, SYS_openat, 2);
-	only(p, SYS_socket, 0, domains, sizeof(domains) / sizeof(domains[0]));
+	only_sockets(p);
 	only(p, SYS_ioctl, 1, requests, sizeof(requests) / sizeof(requests[0]));
 	only(p, SYS_kill, 1, &nothing, 1); /* 0: is it there? */
 	only(p, SYS_pidfd_send_signal, 1, &nothing, 1);
 	only(p, SYS_tgkill, 0, &ourselves, 1); /* raise(3) */
 	answer(p, SECCOMP_RET_ALLOW);
+}
+
+/* Whoever is root could change links otherwise; with PR_SET_NO_NEW_PRIVS it does not come back. */
+static int drop_net_admin(struct err *e)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	const uint32_t keep = ~CAP_TO_MASK(CAP_NET_ADMIN);
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(e, errno, "cannot read the capabilities of this process");
+	data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective &= keep;
+	data[CAP_TO_INDEX(CAP_NET_ADMIN)].permitted &= keep;
+	data[CAP_TO_INDEX(CAP_NET_ADMIN)].inheritable &= keep;
+	return syscall(SYS_capset, &head, data) < 0
+		? err_sys(e, errno, "cannot give up CAP_NET_ADMIN before looking") : 0;
 }
 
 static bool entered;
@@ -213,6 +248,8 @@ int cage_enter(struct err *e)
 	if (p.n > PROGRAM_MAX)
 		return err_set(e, ERR_FAILED, "the filter of system calls has become too long");
 	filter.len = p.n;
+	if (drop_net_admin(e) < 0)
+		return -1;
 	/* Without it only root may install a filter; and nothing started from here may gain anything. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
@@ -220,3 +257,14 @@ int cage_enter(struct err *e)
 	entered = true;
 	return 0;
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+/* LeakSanitizer looks at a process from another one that traces it, and that is refused in here. It would end
+ * a process that has done well. */
+int __lsan_is_turned_off(void);
+
+int __lsan_is_turned_off(void)
+{
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
+}
+#endif

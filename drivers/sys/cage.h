@@ -6,7 +6,7 @@
  * EPERM, so that a bug reads as an error and not as a crash.
  *
  * What stays: reading, memory, pipes and sockets to Unix, vsock and Internet addresses (the guest's agent,
- * a registry), writing to descriptors that are open already (the output). SQLite has to have opened its
+ * a registry), rtnetlink(7) without CAP_NET_ADMIN (which links are there), writing to descriptors that are open already (the output). SQLite has to have opened its
  * files before: a reader maps the index of the log for writing (store.c).
  *
  * The table of refused calls is written by hand: one list of numbers is all that is needed, and each start of

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define EVERY_MS 200
-#define WHATS 8 /* things under way at once */
+#define WHATS 32 /* things under way at once */
 
 /* Takes over the value. */
 static int say(const char *key, json_t *value)
@@ -46,7 +46,7 @@ static json_t *text_of(const char *s)
 static bool is_due(const char *what, bool all)
 {
 	static struct said {
-		char what[64];
+		char what[256];
 		int64_t ms;
 		bool all; /* that all of it is done */
 	} last[WHATS];
@@ -74,12 +74,21 @@ static bool is_due(const char *what, bool all)
 
 void report_progress(const char *what, uint64_t done, uint64_t total)
 {
+	report_progress_of(NULL, what, done, total);
+}
+
+void report_progress_of(const char *of, const char *what, uint64_t done, uint64_t total)
+{
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *key = of ? arena_printf(&a, "%s %s", what, of) : what;
 	json_t *j;
 
 	pthread_mutex_lock(&lock);
-	if (is_due(what, total && done >= total)) {
+	if (is_due(key, total && done >= total)) {
 		j = json_object();
+		if (of)
+			json_object_set_new(j, "of", text_of(of));
 		json_object_set_new(j, "what", text_of(what));
 		json_object_set_new(j, "done", json_integer((json_int_t)done));
 		json_object_set_new(j, "total", json_integer((json_int_t)total));

@@ -23,7 +23,7 @@
 /* What a worker may know of our environment: proxies, certificates, where logins are. */
 static const char *const passed_on[] = {
 	"HOME", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
-	"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "RECONCILE_PLAIN_HTTP",
+	"HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "RECONCILE_PLAIN_HTTP", "RECONCILE_MIRRORS",
 	"RECONCILE_HTTP_STALL_SECONDS",
 };
 
@@ -99,6 +99,17 @@ static void take_error(struct session *s, const json_t *error)
 		s->answer.kind = ERR_FAILED;
 }
 
+static void take_progress(const struct worker_task *task, const json_t *j)
+{
+	const char *of = json_str(j, "of", NULL), *what = json_str(j, "what", "");
+	const uint64_t done = (uint64_t)json_int(j, "done", 0), total = (uint64_t)json_int(j, "total", 0);
+
+	if (of && task->progress_of)
+		task->progress_of(task->progress_arg, of, what, done, total);
+	else if (task->progress)
+		task->progress(task->progress_arg, what, done, total);
+}
+
 static int take_line(struct session *s, const char *line, size_t n, struct err *e)
 {
 	_cleanup_json_ json_t *j = NULL;
@@ -110,10 +121,7 @@ static int take_line(struct session *s, const char *line, size_t n, struct err *
 		return -1;
 	progress = json_object_get(j, "progress");
 	if (progress) {
-		if (s->task->progress)
-			s->task->progress(s->task->progress_arg, json_str(progress, "what", ""),
-				(uint64_t)json_int(progress, "done", 0),
-				(uint64_t)json_int(progress, "total", 0));
+		take_progress(s->task, progress);
 		return 0;
 	}
 	s->answered = true;

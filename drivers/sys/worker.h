@@ -6,7 +6,8 @@
  *	argv      reconcile-worker VERB
  *	stdin     the request: one JSON object
  *	stdout    lines, each one JSON object: any number of
- *	            {"progress": {"what": "layer 2/5", "done": 123, "total": 456}}
+ *	            {"progress": {"what": "layer 2/5", "done": 123, "total": 456}}, "of" which thing, if
+ *	            there are several
  *	          and then exactly one of
  *	            {"result": {...}}
  *	            {"error": {"kind": "remote", "msg": "...", "hint": "..."}}
@@ -29,6 +30,8 @@ struct worker_task {
 	int lock_fd;                         /* of the state directory; below 3: none is held */
 	const volatile sig_atomic_t *cancel; /* may be NULL */
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total); /* may be NULL */
+	/* The same for a task of several things, instead of progress when a line says of which; may be NULL. */
+	void (*progress_of)(void *arg, const char *of, const char *what, uint64_t done, uint64_t total);
 	void *progress_arg;
 };
 

@@ -161,6 +161,26 @@ static int check_signal(const char *text, struct err *e)
 	return 0;
 }
 
+/* What the guest has to know of an interface; the rest is the host's affair. */
+static int add_interfaces(json_t *out, const char *nics, struct err *e)
+{
+	static const char *const members[] = {"mac", "address", "gateway", "mtu", "dns"};
+	_cleanup_json_ json_t *list = NULL;
+	json_t *nic;
+	size_t i;
+
+	if (json_parse(nics, strlen(nics), "the interfaces of the VM", &list, e) < 0)
+		return -1;
+	json_array_foreach(list, i, nic) {
+		json_t *one = json_object();
+
+		for (size_t k = 0; k < sizeof(members) / sizeof(members[0]); k++)
+			json_object_set(one, members[k], json_object_get(nic, members[k]));
+		json_array_append_new(out, one);
+	}
+	return 0;
+}
+
 static json_t *network(const char *mac)
 {
 	json_t *nics = json_array();
@@ -192,6 +212,8 @@ static int fill(struct arena *a, const struct boot_input *in, const json_t *conf
 	json_object_set_new(record, "stop_grace_ms",
 		json_integer((json_int_t)vm->stop_timeout_ms));
 	json_object_set_new(record, "net", network(in->mac));
+	if (in->nics && add_interfaces(json_object_get(record, "net"), in->nics, e) < 0)
+		return -1;
 	json_object_set_new(record, "power", json_string("off"));
 	return 0;
 }

@@ -12,8 +12,9 @@ struct boot_input {
 	const char *instance, *nonce;
 	const struct vm_spec *vm;
 	const char *config; /* the image's "config" object as JSON; NULL or "": none */
-	const char *mac;    /* of the user network; NULL: no network */
+	const char *mac;    /* of the user network; NULL: none */
 	bool secrets;       /* with the texts of secrets; else their markers stand there */
+	const char *nics;   /* the fact of the same name: its interfaces in networks; NULL: none */
 };
 
 /* The JSON text. The image's configuration comes from outside: what has a wrong type fails with

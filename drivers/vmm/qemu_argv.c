@@ -109,7 +109,9 @@ static void add_control(struct argv *l)
 {
 	add(l, "-chardev", "socket,id=qmp,path=" RUN_QMP ",server=on,wait=off");
 	add(l, "-mon", "chardev=qmp,mode=control");
-	add(l, "-chardev", "file,id=console,path=" RUN_CONSOLE ",append=on");
+	/* Logged whether somebody is connected or not. */
+	add(l, "-chardev", "socket,id=console,path=" RUN_CONSOLE_SOCKET ",server=on,wait=off,"
+		"logfile=" RUN_CONSOLE ",logappend=on");
 	add(l, "-serial", "chardev:console");
 	add(l, "-device", "i8042");
 	add(l, "-device", "pvpanic");
@@ -154,10 +156,17 @@ static void add_network(struct argv *l, const struct qemu_config *c)
 {
 	if (c->cid)
 		add(l, "-device", arena_printf(l->a, "vhost-vsock-device,guest-cid=%u", c->cid));
-	if (!c->mac)
-		return;
-	add(l, "-netdev", "user,id=net0,ipv6=off");
-	add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=net0,mac=%s", c->mac));
+	if (c->mac) {
+		add(l, "-netdev", "user,id=net0,ipv6=off");
+		add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=net0,mac=%s", c->mac));
+	}
+	/* Taps are there already and their bridge is set: no script has to run. */
+	for (size_t i = 0; i < c->n_nics; i++) {
+		add(l, "-netdev", arena_printf(l->a, "tap,id=nic%zu,ifname=%s,script=no,downscript=no", i,
+			c->nics[i].tap));
+		add(l, "-device", arena_printf(l->a, "virtio-net-device,netdev=nic%zu,mac=%s", i,
+			c->nics[i].mac));
+	}
 }
 
 int qemu_argv(struct arena *a, const struct qemu_config *c, struct strv *out, struct err *e)

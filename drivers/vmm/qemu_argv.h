@@ -8,6 +8,11 @@
 #include "schema/base/err.h"
 #include "schema/model.h"
 
+struct qemu_nic {
+	const char *tap; /* name of an interface that this user may open */
+	const char *mac;
+};
+
 struct qemu_config {
 	const char *qemu;          /* absolute path of the program */
 	const char *mark;          /* qemu_mark */
@@ -19,7 +24,9 @@ struct qemu_config {
 	const char *kernel_args;   /* added at the end; may be NULL */
 	const char *disk, *boot;   /* absolute: /dev/vda and /dev/vdb */
 	uint32_t cid;              /* vsock; 0: no device */
-	const char *mac;           /* of the user network; NULL: no network */
+	const char *mac;           /* of the user network; NULL: none */
+	const struct qemu_nic *nics; /* taps, in the order of the guest's interfaces */
+	size_t n_nics;
 };
 
 /* The mark that makes a process ours: "reconcile:<instance>:<vm>", the argument after -name. */

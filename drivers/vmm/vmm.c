@@ -20,6 +20,7 @@ static const struct {
 	{"file", "disk", KIND_DISK, true},
 	{"size", "disk_size", KIND_DISK, false},
 	{"config", "config", KIND_IMAGE, false},
+	{"nics", "nics", KIND_NIC, false},
 };
 
 static const char *need_name(const struct vm_spec *vm, enum kind kind)
@@ -51,7 +52,9 @@ static int name_step(const struct naming *in, struct kvs *args, struct err *e)
 	kvs_setf(a, args, "stop_timeout_ms", "%llu", (unsigned long long)vm->stop_timeout_ms);
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		const char *on = need_name(vm, needs[i].kind);
-		const struct kvs *dep = in->dep(in, needs[i].kind, on);
+		/* The taps of one that leaves its networks may still be recorded. */
+		const struct kvs *dep = needs[i].kind == KIND_NIC && !vm->networks.n ? NULL
+			: in->dep(in, needs[i].kind, on);
 		const char *value = dep ? kvs_get(dep, needs[i].fact) : NULL;
 
 		if (value)

@@ -154,6 +154,7 @@ static const char *cannot_serve(struct host *h, const struct view *v, const stru
 	enum proc_life life)
 {
 	_cleanup_fd_ int run_fd = -1;
+	const char *panic;
 
 	if (life == PROC_STOPPED)
 		return arena_printf(h->arena, "VMM process %d was stopped by a signal and does not "
@@ -162,7 +163,7 @@ static const char *cannot_serve(struct host *h, const struct view *v, const stru
 		return NULL; /* cannot be told */
 	if (run_fd < 0 || !rundir_is_reachable(run_fd))
 		return "its sockets are gone from its run folder: nobody can reach it";
-	return NULL;
+	return ending_is_panicked(h->arena, run_fd, &panic) ? panic : NULL;
 }
 
 /* recorded: its START has ended well, so that its sockets had been there. */

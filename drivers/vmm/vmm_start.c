@@ -22,9 +22,11 @@
 #include "drivers/vmm/tsc.h"
 #include "schema/base/clock.h"
 #include "schema/base/fd.h"
+#include "schema/base/json.h"
 #include "schema/base/log.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -82,6 +84,34 @@ static int choose_accel(struct start *s, struct err *e)
 	return tsc_khz(h->arena, h->run_fd, h->boot_id, &s->qemu.tsc_khz, e);
 }
 
+/* The taps that were made for it. */
+static int describe_nics(struct start *s, struct err *e)
+{
+	const char *text = kvs_get(&s->step->args, "nics");
+	struct arena *a = s->h->arena;
+	_cleanup_json_ json_t *list = NULL;
+	struct qemu_nic *nics;
+	const json_t *j;
+	size_t i;
+
+	if (!text)
+		return 0;
+	if (json_parse(text, strlen(text), "the interfaces of the VM", &list, e) < 0)
+		return -1;
+	nics = arena_array(a, json_array_size(list) + 1, sizeof(*nics));
+	json_array_foreach(list, i, j) {
+		nics[i] = (struct qemu_nic){arena_dup(a, json_str(j, "tap", "")),
+			arena_dup(a, json_str(j, "mac", ""))};
+		/* A QEMU of root would make one that nobody knows. */
+		if (!if_nametoindex(nics[i].tap))
+			return err_set(e, ERR_STATE, "VM %s: its tap %s is not there", s->step->name,
+				nics[i].tap);
+	}
+	s->qemu.nics = nics;
+	s->qemu.n_nics = json_array_size(list);
+	return 0;
+}
+
 static int describe(struct start *s, struct err *e)
 {
 	struct qemu_config *q = &s->qemu;
@@ -102,7 +132,7 @@ static int describe(struct start *s, struct err *e)
 		mac_of(s->h->instance, from ? from : name, mac);
 		q->mac = s->mac = mac;
 	}
-	if (vmm_find_qemu(&q->qemu, e) < 0 || arg_path(s, "kernel", &q->kernel, e) < 0 ||
+	if (describe_nics(s, e) < 0 || vmm_find_qemu(&q->qemu, e) < 0 || arg_path(s, "kernel", &q->kernel, e) < 0 ||
 		arg_path(s, "initrd", &q->initrd, e) < 0 ||
 		arg_path(s, "disk", &q->disk, e) < 0 || choose_accel(s, e) < 0)
 		return -1;
@@ -118,6 +148,7 @@ static int record_text(const struct start *s, const char *nonce, const char **te
 		.vm = s->vm,
 		.config = kvs_get(&s->step->args, "config"),
 		.mac = s->mac,
+		.nics = kvs_get(&s->step->args, "nics"),
 		.secrets = *nonce,
 	};
 
@@ -170,7 +201,7 @@ static int adopt(const struct start *s, struct proc_id *id, struct err *e)
 
 static int clean(int run_fd, struct err *e)
 {
-	static const char *const stale[] = {RUN_QMP, RUN_REPORT, RUN_PID, RUN_NOTE};
+	static const char *const stale[] = {RUN_QMP, RUN_CONSOLE_SOCKET, RUN_REPORT, RUN_PID, RUN_NOTE};
 	char name[32];
 
 	for (size_t i = 0; i < sizeof(stale) / sizeof(stale[0]); i++)

@@ -116,6 +116,7 @@ static void remove_sockets(int run_fd)
 	char name[32];
 
 	unlinkat(run_fd, RUN_QMP, 0);
+	unlinkat(run_fd, RUN_CONSOLE_SOCKET, 0);
 	unlinkat(run_fd, RUN_PID, 0);
 	for (int i = 0; i < 10; i++) {
 		snprintf(name, sizeof(name), RUN_AGENT, i);

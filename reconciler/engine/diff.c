@@ -149,6 +149,28 @@ static void compare_inputs(struct arena *a, const struct view *v, struct delta *
 	}
 }
 
+static bool depends_on(const struct object *o, enum kind kind)
+{
+	vec_each(d, &o->deps)
+		if (d->kind == kind)
+			return true;
+	return false;
+}
+
+/* It was started with interfaces that are not wanted any more. */
+static void compare_left(struct arena *a, const struct view *v, struct delta *c)
+{
+	const char *from = v->object->kind == KIND_VM ? kvs_get(&v->record->facts,
+		arena_printf(a, "in.nic/%s", v->object->name)) : NULL;
+	struct reason *r;
+
+	if (!from || depends_on(v->object, KIND_NIC))
+		return;
+	r = add_reason(a, c, CHANGE_RESTART);
+	r->text = "it is in no network any more";
+	r->pos = field_pos(v->object->spec, "network");
+}
+
 /* Its files, or its process, are still where they were. */
 static void compare_place(struct arena *a, const struct view *v, struct delta *c)
 {
@@ -302,6 +324,7 @@ void diff_object(struct arena *a, const struct view *v, const char *source,
 		compare_fields(a, v, out);
 		compare_content(a, v, out);
 		compare_inputs(a, v, out, id_of, arg);
+		compare_left(a, v, out);
 		compare_place(a, v, out);
 		rec = out->reasons.n ? REC_DIFFERENT : REC_SAME;
 	} else if (v->record) {

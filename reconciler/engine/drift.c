@@ -61,6 +61,8 @@ static bool own_rule(const struct vm_spec *spec, const struct record *vm, enum k
 	const struct own_drift *own;
 	const char *policy;
 
+	if (!parts[kind]) /* interfaces go with the whole VM */
+		return false;
 	if (spec) {
 		own = kind == KIND_DISK ? &spec->drift_disk : &spec->drift_running;
 		if (!own->policy)
@@ -90,7 +92,7 @@ static bool own_rule(const struct vm_spec *spec, const struct record *vm, enum k
 struct drift_rule drift_rule_of(const struct object *object, const struct record *vm,
 	int64_t now_ms)
 {
-	const struct vm_spec *spec = object && parts[object->kind]
+	const struct vm_spec *spec = object && (parts[object->kind] || object->kind == KIND_NIC)
 		? (const struct vm_spec *)(const void *)object->spec : NULL;
 	enum kind kind = object ? object->kind : KIND_VM;
 	struct drift_rule whole, own;
@@ -134,7 +136,8 @@ const char *drift_text(const struct view *v)
 
 static const char *const fields[KIND_N] = {
 	[KIND_IMAGE] = "content", [KIND_KERNEL] = "content", [KIND_DISK] = "disk",
-	[KIND_VM] = "running",
+	[KIND_VM] = "running", [KIND_NETWORK] = "bridge", [KIND_FIREWALL] = "rules",
+	[KIND_NIC] = "network",
 };
 
 const char *drift_field(const struct view *v)

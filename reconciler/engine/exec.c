@@ -38,6 +38,7 @@ static int name_again(struct run *r, struct plan_step *s, struct err *e)
 		.resolved = &v->resolved,
 		.generation = (uint32_t)kvs_u64(&s->step.args, "generation", 0),
 		.cid = (uint32_t)kvs_u64(&s->step.args, "cid", 0),
+		.leases = &s->step.args,
 		.dep = facts_now,
 		.dep_arg = r,
 	};
@@ -157,7 +158,7 @@ static bool is_unmet(enum step_state s)
 static void blame_vm(struct run *r, const struct plan_step *s, const char *why)
 {
 	const struct view *vm = views_find(r->x->plan->views, KIND_VM, s->step.name);
-	bool before = s->step.kind == KIND_DISK ||
+	bool before = s->step.kind == KIND_DISK || s->step.kind == KIND_NIC ||
 		(s->step.kind == KIND_VM && s->step.op == STEP_START);
 	uint32_t i;
 
@@ -195,13 +196,13 @@ static void skip_unmet(struct run *r, uint32_t from, uint32_t to)
 				skip(r, i, &step_at(r, r->needs.list[k])->step);
 }
 
-/* Rows of a VM and its disk go into its handles.json too, beside the newest facts. */
+/* Rows of a VM, its disk and its interfaces go into its handles.json too, beside the newest facts. */
 static int write_handles(struct run *r, const char *vm, struct err *e)
 {
-	static const enum kind kinds[] = {KIND_VM, KIND_DISK};
+	static const enum kind kinds[] = {KIND_VM, KIND_DISK, KIND_NIC};
 	struct handles h = {0};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const struct view *v = views_find(r->x->plan->views, kinds[i], vm);
 		const struct record *rec = v ? &r->records[v - r->x->plan->views->v] : NULL;
 
@@ -242,7 +243,7 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 			return -1;
 		return was ? handles_remove(r->x->host->state_fd, was, e) : 0;
 	}
-	if (of_vm || (s->step.kind == KIND_DISK && s->step.op == STEP_UPDATE && vm && vm->record))
+	if (of_vm || ((s->step.kind == KIND_DISK || s->step.kind == KIND_NIC) && s->step.op == STEP_UPDATE && vm && vm->record))
 		return write_handles(r, s->step.name, e);
 	return 0;
 }
@@ -252,7 +253,7 @@ static int save_handles(struct run *r, const struct plan_step *s, struct err *e)
 static void stopped_as_asked(struct run *r, uint32_t view)
 {
 	rows_apply_spec(r, view);
-	kvs_merge(r->a, &r->records[view].facts, r->x->plan->facts[view]);
+	rows_take_facts(r, view, r->x->plan->facts[view]);
 	rows_drop_process(r, view);
 	rows_set_made(r, view);
 }
@@ -524,7 +525,7 @@ static int run_level(struct run *r, uint32_t from, uint32_t to, struct err *e)
 
 /* ---- the pass ------------------------------------------------------------------------------ */
 
-/* A VM, its disk and its guest are one change; images and kernels each their own. */
+/* A VM, its disk, its interfaces and its guest are one change; images and kernels each their own. */
 static void group_steps(struct run *r)
 {
 	const size_t n = r->x->plan->steps.n;
@@ -533,7 +534,7 @@ static void group_steps(struct run *r)
 	r->before = arena_array(r->a, n + 1, sizeof(*r->before));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct plan_step *s = step_at(r, i);
-		const struct view *vm = s->step.kind == KIND_DISK
+		const struct view *vm = s->step.kind == KIND_DISK || s->step.kind == KIND_NIC
 			? views_find(r->x->plan->views, KIND_VM, s->step.name) : NULL;
 		uint32_t change = vm ? (uint32_t)(vm - r->x->plan->views->v) : s->view;
 

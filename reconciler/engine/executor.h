@@ -46,6 +46,9 @@ static inline const struct plan_step *step_at(const struct run *r, uint32_t i)
 /* The row says what the spec says by now. */
 void rows_apply_spec(struct run *r, uint32_t view);
 
+/* The row has these facts over its own by now; a VM that is in no network any more loses what it had there. */
+void rows_take_facts(struct run *r, uint32_t view, const struct kvs *facts);
+
 /* The row has to be written with the next commit; forget: it goes with it. */
 void rows_touch(struct run *r, uint32_t view);
 void rows_forget(struct run *r, uint32_t view);

@@ -66,7 +66,7 @@ static int row_parse(struct arena *a, const json_t *j, struct record *out, struc
 		.where = arena_dup(a, json_str(j, "where", "")),
 		.generation = (uint32_t)json_int(j, "generation", 0),
 	};
-	if (out->kind != KIND_VM && out->kind != KIND_DISK)
+	if (out->kind != KIND_VM && out->kind != KIND_DISK && out->kind != KIND_NIC)
 		return err_set(e, ERR_CONTENT, "a row of an unexpected kind");
 	if (json_to_kvs(a, json_text(a, json_object_get(j, "fields")), "fields", &out->fields, e) < 0)
 		return -1;

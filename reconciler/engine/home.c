@@ -48,6 +48,16 @@ static const char *make_absolute(struct arena *a, const char *path)
 	return getcwd(cwd, sizeof(cwd)) ? arena_printf(a, "%s/%s", cwd, path) : NULL;
 }
 
+/* The host's own instance belongs to root, or to whom root gave its folder: then the CLI of that user, its
+ * daemon and root's CLI, which becomes that user, all mean the same places. */
+static bool is_hosts(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 || (stat(places[0].root, &st) == 0 && S_ISDIR(st.st_mode) &&
+		st.st_uid == geteuid());
+}
+
 /* NULL: there is no sensible place. */
 static const char *find_place(struct arena *a, const struct place *p)
 {
@@ -55,7 +65,7 @@ static const char *find_place(struct arena *a, const struct place *p)
 
 	if (v)
 		return make_absolute(a, v);
-	if (geteuid() == 0)
+	if (is_hosts())
 		return p->root;
 	v = absolute_env(p->xdg);
 	if (v)
@@ -146,6 +156,23 @@ static const char *program_dir(struct arena *a)
 	if (access(arena_printf(a, "%s/reconcile-worker", self), X_OK) == 0)
 		return arena_dup(a, self);
 	return arena_printf(a, "%s/../libexec/reconcile", self);
+}
+
+const char *home_program_dir(struct arena *a)
+{
+	return program_dir(a);
+}
+
+bool home_owner(struct arena *a, const char *state_dir, uid_t *uid, gid_t *gid)
+{
+	const char *path = state_dir ? state_dir : find_place(a, &places[0]);
+	struct stat st;
+
+	if (!path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	*uid = st.st_uid;
+	*gid = st.st_gid;
+	return true;
 }
 
 int home_open(struct arena *a, const char *state_dir, bool write, int64_t wait_ms,

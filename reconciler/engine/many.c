@@ -28,7 +28,10 @@
 static const unsigned at_once_of[KIND_N] = {
 	[KIND_IMAGE] = 2,
 	[KIND_KERNEL] = 2,
+	[KIND_NETWORK] = AT_ONCE_MAX,
+	[KIND_FIREWALL] = AT_ONCE_MAX,
 	[KIND_DISK] = 4,
+	[KIND_NIC] = AT_ONCE_MAX,
 	[KIND_VM] = AT_ONCE_MAX,
 	[KIND_GUEST] = AT_ONCE_MAX,
 };

@@ -44,10 +44,12 @@ static void rename_row(struct arena *a, struct record *r, const char *to, struct
 static void rename_leases(struct arena *a, struct leases *leases, const struct moved_spec *m)
 {
 	const char *owner = arena_printf(a, "vm/%s", m->from);
+	const size_t n = strlen(owner);
 
+	/* "vm/web" and what it has in networks, "vm/web@lab". */
 	vec_each(l, leases)
-		if (!strcmp(l->owner, owner))
-			l->owner = arena_printf(a, "vm/%s", m->to);
+		if (!strncmp(l->owner, owner, n) && (!l->owner[n] || l->owner[n] == '@'))
+			l->owner = arena_printf(a, "vm/%s%s", m->to, l->owner + n);
 }
 
 /* Either half of a VM that is recorded under that name. */
@@ -61,7 +63,7 @@ static struct record *find_half(const struct records *records, const char *name,
 static int move_one(struct arena *a, const struct moved_spec *m, const char *source,
 	struct records *records, struct leases *leases, struct renames *out, struct err *e)
 {
-	static const enum kind kinds[] = {KIND_DISK, KIND_VM};
+	static const enum kind kinds[] = {KIND_DISK, KIND_NIC, KIND_VM};
 	const struct record *there;
 
 	if (!find_half(records, m->from, source))
@@ -69,7 +71,7 @@ static int move_one(struct arena *a, const struct moved_spec *m, const char *sou
 	there = find_half(records, m->to, NULL);
 	if (there)
 		return both_there(m, there, e);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct record *from = find(records, kinds[i], m->from, source);
 
 		if (from)
@@ -154,6 +156,8 @@ static int write_row(struct store *s, const struct renamed *r, struct arena *a, 
 		return -1;
 	if (r->from.kind != KIND_VM)
 		return 0;
+	if (store_lease_rename_nics(s, r->from.name, r->to.name, e) < 0)
+		return -1;
 	return store_lease_rename(s, PLAN_CID_POOL, arena_printf(a, "vm/%s", r->from.name),
 		arena_printf(a, "vm/%s", r->to.name), e);
 }

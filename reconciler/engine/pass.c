@@ -78,6 +78,9 @@ static int load(struct pass *p, struct err *e)
 {
 	int rc = store_open(p->home.host.state_dir, p->write, &p->store, e);
 
+	for (int kind = 0; p->looks && kind < KIND_N; kind++)
+		if (driver_look_for((enum kind)kind).prepare)
+			driver_look_for((enum kind)kind).prepare(&p->home.host, p->spec && p->spec->networks.n);
 	if (rc < 0 || (p->looks && cage_enter(e) < 0))
 		return -1;
 	if (rc == 0 && (store_load(p->store, p->a, &p->records, &p->leases, &p->interrupted, e) < 0 ||
@@ -96,7 +99,8 @@ static bool is_selected(const struct pass *p, enum kind kind, const char *name)
 	for (size_t i = 0; i < p->n_only; i++) {
 		const char *want = p->only[i];
 
-		if ((kind == KIND_VM || kind == KIND_DISK) && !strncmp(want, "vm/", 3) &&
+		if ((kind == KIND_VM || kind == KIND_DISK || kind == KIND_NIC) &&
+			!strncmp(want, "vm/", 3) &&
 			!strcmp(want + 3, name))
 			return true;
 	}
@@ -133,7 +137,7 @@ static void make_views(struct pass *p)
 			r++;
 			continue;
 		}
-		if (order == 0 && !ours && obj->kind != KIND_VM && obj->kind != KIND_DISK) {
+		if (order == 0 && !ours && (obj->kind == KIND_IMAGE || obj->kind == KIND_KERNEL)) {
 			r++; /* same name in another source's images: not ours to look at */
 			continue;
 		}
@@ -170,7 +174,8 @@ static struct record *find_record(const struct pass *p, enum kind kind, const ch
 static void recall_views(struct pass *p)
 {
 	vec_each(r, &p->records) {
-		const struct record *vm = r->kind == KIND_DISK ? find_record(p, KIND_VM, r->name) : NULL;
+		const struct record *vm = r->kind == KIND_DISK || r->kind == KIND_NIC
+			? find_record(p, KIND_VM, r->name) : NULL;
 
 		if (!is_in_scope(p, r))
 			continue;
@@ -243,7 +248,8 @@ static void distrust_unknown(struct pass *p)
 			const enum kind kind = v->object ? v->object->kind : v->record->kind;
 
 			if (strcmp(i->name, v->object ? v->object->name : v->record->name) ||
-				(kind != i->kind && kind != KIND_VM && kind != KIND_DISK))
+				(kind != i->kind && kind != KIND_VM && kind != KIND_DISK &&
+				kind != KIND_NIC))
 				continue;
 			v->unresolved = arena_printf(p->a, "pass %s began a step that this version "
 				"does not know; use the newer reconcile that ran it", i->pass);
@@ -268,6 +274,10 @@ static int observe(struct pass *p, struct err *e)
 		stage(p, arena_printf(p->a, "looking at every %s", kind_name(kind)));
 		if (driver_look_for(kind).observe(&p->home.host, &p->views.v[from], to - from, e) < 0)
 			return err_wrap(e, "looking at every %s", kind_name(kind));
+		if (kind == KIND_VM && !p->recall && p->spec &&
+			driver_look_for(KIND_GUEST).observe(&p->home.host, &p->views.v[from], to - from,
+				e) < 0)
+			return err_wrap(e, "asking every vm");
 		if (p->write)
 			drive_tidy(&p->home.host, kind, &p->views.v[from], to - from);
 	}
@@ -424,12 +434,12 @@ static bool has_news(const struct view *v)
 
 static int write_lost_handles(struct pass *p, struct err *e)
 {
-	static const enum kind kinds[] = {KIND_DISK, KIND_VM};
+	static const enum kind kinds[] = {KIND_DISK, KIND_NIC, KIND_VM};
 
 	vec_each(name, &p->no_handles) {
 		struct handles h = {0};
 
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 			const struct record *r = find_record(p, kinds[i], *name);
 
 			if (!r)

@@ -5,6 +5,9 @@
  *	guest stop <- vm stop <- vm delete <- disk delete <- image, kernel delete (or prune)
  *	                 ^---------- disk delete, update
  *	image, kernel create <- disk create <- vm start <- guest wait <- start of what depends on it
+ *	network create, update <- nic create, update <- vm start
+ *	network create, update <- firewall create, update <- vm start
+ *	guest stop <- vm stop <- nic delete <- network delete
  */
 #include "reconciler/engine/planner.h"
 
@@ -78,7 +81,7 @@ static const struct kvs *dep_facts(const struct naming *in, enum kind kind, cons
 bool planner_is_made_anew(const struct delta *d)
 {
 	return d->verdict == VERDICT_CREATE || d->verdict == VERDICT_REPLACE ||
-		(d->kind == KIND_VM && d->verdict == VERDICT_RESTART) ||
+		((d->kind == KIND_VM || d->kind == KIND_NIC) && d->verdict == VERDICT_RESTART) ||
 		((d->kind == KIND_IMAGE || d->kind == KIND_KERNEL) && d->verdict == VERDICT_RESTART);
 }
 
@@ -87,7 +90,7 @@ static bool wants_to_run(const struct delta *d)
 	return ((const struct vm_spec *)(const void *)d->view->object->spec)->running;
 }
 
-/* A VM whose disk is changed has to be off meanwhile; what needs something that cannot be had
+/* A VM whose disk or interfaces are changed has to be off meanwhile; what needs something that cannot be had
  * cannot be had either. */
 static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, const struct delta *on)
 {
@@ -101,7 +104,7 @@ static void raise_for_dep(struct planner *p, uint32_t i, const struct dep *d, co
 	else if (d->kind == KIND_DISK && on->left && planner_is_made_anew(self) && wants_to_run(self))
 		diff_block(p->a, self, arena_printf(p->a, "disk/%s: %s, and drift: %s leaves it so",
 			d->name, on->left, drift_name(on->drift)), d->pos);
-	else if (d->kind == KIND_DISK && changes && (self->view->record || self->view->observed.running))
+	else if ((d->kind == KIND_DISK || d->kind == KIND_NIC) && changes && (self->view->record || self->view->observed.running))
 		diff_raise(p->a, self, d->change, arena_printf(p->a, "%s/%s changes while it is off",
 			kind_name(d->kind), d->name), d->pos);
 }
@@ -319,6 +322,7 @@ static int name_object(struct planner *p, uint32_t i, struct kvs *facts, struct 
 		.record = v->record,
 		.resolved = &v->resolved,
 		.generation = generation_of(d),
+		.leases = p->leased[i],
 		.dep = dep_facts,
 		.dep_arg = p,
 	};
@@ -350,12 +354,21 @@ static void add_inputs(struct planner *p, const struct object *object, struct kv
 	}
 }
 
+/* A network and its interfaces are named whenever something about them is done: names are all that such
+ * a step works with. */
+static bool is_named_anew(const struct delta *d)
+{
+	return planner_is_made_anew(d) || !d->view->record ||
+		((d->kind == KIND_NETWORK || d->kind == KIND_FIREWALL || d->kind == KIND_NIC) &&
+		d->verdict != VERDICT_NONE);
+}
+
 /* The usual case in a pass that has nothing to do: no copy is needed. */
 static bool is_as_recorded(const struct delta *d)
 {
 	const struct view *v = d->view;
 
-	if (!v->record || planner_is_made_anew(d) || v->observed.facts.n)
+	if (is_named_anew(d) || v->observed.facts.n)
 		return false;
 	kvs_each(f, &v->resolved) {
 		const char *has = kvs_get(&v->record->facts, f->key);
@@ -380,7 +393,7 @@ static int predict_facts(struct planner *p, struct err *e)
 			continue;
 		}
 		facts = arena_new(p->a, struct kvs);
-		if (planner_is_made_anew(d) || !v->record) {
+		if (is_named_anew(d)) {
 			if (name_object(p, i, facts, e) < 0)
 				return -1;
 			add_inputs(p, v->object, facts);
@@ -406,11 +419,13 @@ int plan_build(struct arena *a, const struct host *host, const struct views *vie
 		.facts = arena_array(a, views->n + 1, sizeof(struct kvs *)),
 	};
 	p.at = arena_array(a, views->n + 1, sizeof(*p.at));
+	p.leased = arena_array(a, views->n + 1, sizeof(*p.leased));
 	lease_book_init(&p.leases, a, leases);
 	make_deltas(&p, source);
 	raise_waits(&p);
 	plan_guard(&p);
 	reserve_cids(&p);
+	plan_net_leases(&p);
 	block_waiting(&p);
 	block_disks(&p);
 	count_deltas(&p);

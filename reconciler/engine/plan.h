@@ -14,6 +14,12 @@
 #define PLAN_CID_MIN 3
 #define PLAN_CID_MAX 4294967294u /* 2^32 - 2: vsock(7), VMADDR_CID_ANY is 2^32 - 1 */
 
+/* What networks and interfaces have: plan_net.c. */
+#define PLAN_IPV4_POOL "ipv4"
+#define PLAN_MAC_POOL "mac"
+#define PLAN_TAP_POOL "tap"
+#define PLAN_BRIDGE_POOL "bridge"
+
 struct plan_step {
 	struct step step;
 	uint32_t view;      /* index into views and deltas of the object that it works for */

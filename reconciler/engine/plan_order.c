@@ -37,6 +37,29 @@ static void order_disk(struct planner *p, uint32_t disk)
 	need(p, vm, START, disk, UPDATE);
 }
 
+/* A tap is made while its VM is off and after its bridge. */
+static void order_nic(struct planner *p, uint32_t nic)
+{
+	uint32_t vm = planner_find(p, KIND_VM, p->plan->deltas[nic].name);
+
+	if (vm == NO_STEP)
+		return;
+	need(p, nic, DELETE, vm, STOP);
+	need(p, nic, DELETE, vm, DELETE);
+	need(p, nic, CREATE, vm, STOP);
+	need(p, vm, START, nic, CREATE);
+	need(p, vm, START, nic, UPDATE);
+}
+
+static void order_network(struct planner *p, uint32_t nic, uint32_t network)
+{
+	static const enum role uses[] = {CREATE, UPDATE};
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 2; k++)
+			need(p, nic, uses[i], network, uses[k]);
+}
+
 /* user works with content: it comes after its making and before its removal. */
 static void order_content(struct planner *p, uint32_t user, uint32_t content)
 {
@@ -44,6 +67,10 @@ static void order_content(struct planner *p, uint32_t user, uint32_t content)
 
 	need(p, user, CREATE, content, CREATE);
 	need(p, user, START, content, CREATE);
+	if (p->plan->deltas[content].kind == KIND_NETWORK)
+		order_network(p, user, content);
+	if (p->plan->deltas[content].kind == KIND_FIREWALL)
+		need(p, user, START, content, UPDATE);
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
 		need(p, content, PRUNE, user, uses[i]);
 		if (p->plan->deltas[content].verdict == VERDICT_DELETE ||
@@ -88,7 +115,7 @@ static void order_deps(struct planner *p, uint32_t i)
 				continue;
 			if (d->kind == KIND_VM)
 				order_vms(p, i, on);
-			else if (d->kind != KIND_DISK)
+			else if (d->kind != KIND_DISK && d->kind != KIND_NIC)
 				order_content(p, i, on);
 		}
 	if (!v->object && v->record->kind == KIND_VM)
@@ -101,7 +128,8 @@ static void order_deps(struct planner *p, uint32_t i)
 			if (strncmp(f->key, "in.", 3) || !slash || slash - f->key - 3 >= 15)
 				continue;
 			memcpy(kind, f->key + 3, (size_t)(slash - f->key) - 3);
-			if (planner_find(p, kind_parse(kind), slash + 1) != NO_STEP)
+			if (kind_parse(kind) != KIND_NIC &&
+				planner_find(p, kind_parse(kind), slash + 1) != NO_STEP)
 				order_content(p, i, planner_find(p, kind_parse(kind), slash + 1));
 		}
 }
@@ -145,6 +173,8 @@ int plan_order(struct planner *p, struct err *e)
 		order_within(p, i);
 		if (p->plan->deltas[i].kind == KIND_DISK)
 			order_disk(p, i);
+		if (p->plan->deltas[i].kind == KIND_NIC)
+			order_nic(p, i);
 		order_deps(p, i);
 	}
 	if (graph_levels(p->a, n, &p->plan->needs, level, &cycle))

@@ -1,6 +1,7 @@
 /* plan_steps.c - what is to be done for each delta. PURE. */
 #include "reconciler/engine/planner.h"
 
+#include "drivers/rundir.h"
 #include "schema/base/json.h"
 
 #include <string.h>
@@ -164,6 +165,44 @@ static void plan_disk(struct planner *p, uint32_t i)
 	}
 }
 
+/* A bridge and its rules are made once and then changed in place: they are never taken from under running
+ * VMs. */
+static void plan_network(struct planner *p, uint32_t i)
+{
+	const struct delta *d = &p->plan->deltas[i];
+	struct step *s;
+
+	if (d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET) {
+		delete_args(p, i, &d->view->record->facts, add_step(p, i, DELETE, STEP_DELETE, d->kind));
+		return;
+	}
+	if (d->verdict == VERDICT_NONE || d->verdict == VERDICT_ADOPT ||
+		(d->kind == KIND_NETWORK && d->verdict == VERDICT_LIVE && d->view->observed.seen == SEEN_SAME))
+		return;
+	s = d->verdict == VERDICT_CREATE ? add_step(p, i, CREATE, STEP_CREATE, d->kind)
+		: add_step(p, i, UPDATE, STEP_UPDATE, d->kind);
+	kvs_copy(p->a, &s->args, p->plan->facts[i]);
+}
+
+static void plan_nic(struct planner *p, uint32_t i)
+{
+	const struct delta *d = &p->plan->deltas[i];
+	bool remove = d->verdict == VERDICT_DELETE || d->verdict == VERDICT_FORGET;
+	struct step *s;
+
+	if (d->view->record && (remove || planner_is_made_anew(d)))
+		delete_args(p, i, &d->view->record->facts, add_step(p, i, DELETE, STEP_DELETE, KIND_NIC));
+	if (remove)
+		return;
+	if (planner_is_made_anew(d))
+		s = add_step(p, i, CREATE, STEP_CREATE, KIND_NIC);
+	else if (d->verdict == VERDICT_LIVE && d->view->observed.seen == SEEN_DRIFTED)
+		s = add_step(p, i, UPDATE, STEP_UPDATE, KIND_NIC);
+	else
+		return;
+	kvs_copy(p->a, &s->args, p->plan->facts[i]);
+}
+
 /* Facts of the VM that runs now: recorded, and what observe found anew. */
 static void running_args(struct planner *p, uint32_t i, struct step *s)
 {
@@ -187,7 +226,22 @@ static void add_wait(struct planner *p, uint32_t i)
 	struct step *s = add_step(p, i, WAIT, STEP_WAIT, KIND_GUEST);
 
 	kvs_setf(p->a, &s->args, "ready_timeout_ms", "%llu",
-		(unsigned long long)vm_of(&p->views->v[i])->ready_timeout_ms);
+		(unsigned long long)rundir_ready_limit(vm_of(&p->views->v[i])));
+}
+
+/* Another question is asked than the one that it was found ready by. */
+static bool is_asked_anew(const struct delta *d)
+{
+	const struct view *v = d->view;
+	const struct vm_spec *vm = vm_of(v);
+	bool changed = false;
+
+	vec_each(r, &d->reasons)
+		changed |= r->field && (!strncmp(r->field, "ready.tcp", 9) ||
+			!strncmp(r->field, "ready.http", 10) || !strncmp(r->field, "ready.port", 10) ||
+			!strncmp(r->field, "ready.exec", 10) || !strncmp(r->field, "ready.console", 13));
+	return changed && v->observed.running && vm->running &&
+		(vm->ready.tcp || vm->ready.http || vm->ready.exec.n || vm->ready.console);
 }
 
 static void plan_vm(struct planner *p, uint32_t i)
@@ -197,7 +251,7 @@ static void plan_vm(struct planner *p, uint32_t i)
 	struct step *s;
 
 	if (!remove && !planner_is_made_anew(d)) {
-		if (d->verdict == VERDICT_LIVE && planner_is_waited_for(d->view))
+		if (d->verdict == VERDICT_LIVE && (planner_is_waited_for(d->view) || is_asked_anew(d)))
 			add_wait(p, i);
 		return;
 	}
@@ -222,7 +276,10 @@ void plan_steps(struct planner *p)
 	static void (*const plan_kind[KIND_N])(struct planner *, uint32_t) = {
 		[KIND_IMAGE] = plan_content,
 		[KIND_KERNEL] = plan_content,
+		[KIND_NETWORK] = plan_network,
+		[KIND_FIREWALL] = plan_network,
 		[KIND_DISK] = plan_disk,
+		[KIND_NIC] = plan_nic,
 		[KIND_VM] = plan_vm,
 	};
 

@@ -19,6 +19,7 @@ struct planner {
 	const struct records *records;
 	struct lease_book leases; /* taken now, and by this plan so far */
 	uint32_t (*at)[ROLE_N]; /* per view: index of the step with that role, or NO_STEP */
+	struct kvs **leased; /* per view of a network, its rules or an interface: what was leased for it; NULL: nothing */
 	struct map files[KIND_N]; /* who uses a file that is named by content: plan_steps.c */
 };
 
@@ -45,6 +46,9 @@ bool planner_is_made_anew(const struct delta *d);
 
 /* Whether the VM runs as wanted and nobody has heard its agent since it was started. */
 bool planner_is_waited_for(const struct view *v);
+
+/* Lease what networks and interfaces are known by; who cannot have it is in conflict. plan_net.c */
+void plan_net_leases(struct planner *p);
 
 /* Hold back what would delete a protected VM or throw its disk away, and what that would need. */
 void plan_guard(struct planner *p);

@@ -8,7 +8,11 @@
 
 static const struct noun *noun_of(enum kind kind)
 {
-	return kind == KIND_IMAGE ? &noun_image : kind == KIND_KERNEL ? &noun_kernel : &noun_vm;
+	static const struct noun *const own[KIND_N] = {[KIND_IMAGE] = &noun_image,
+		[KIND_KERNEL] = &noun_kernel, [KIND_NETWORK] = &noun_network,
+		[KIND_FIREWALL] = &noun_network};
+
+	return own[kind] ? own[kind] : &noun_vm;
 }
 
 /* "file:line:col"; the file's name may have colons of its own. */

@@ -22,6 +22,19 @@ void rows_apply_spec(struct run *r, uint32_t view)
 		o->spec->pos.col);
 }
 
+/* Facts as they will be, over those of the record. What a VM had in networks is not among them when it is
+ * in none any more. */
+void rows_take_facts(struct run *r, uint32_t view, const struct kvs *facts)
+{
+	struct record *rec = &r->records[view];
+
+	if (rec->kind == KIND_VM) {
+		kvs_set(r->a, &rec->facts, arena_printf(r->a, "in.nic/%s", rec->name), NULL);
+		kvs_set(r->a, &rec->facts, "nics", NULL);
+	}
+	kvs_merge(r->a, &rec->facts, facts);
+}
+
 /* The row has to be written with the next commit. */
 void rows_touch(struct run *r, uint32_t view)
 {
@@ -162,7 +175,7 @@ void rows_settle(struct run *r)
 			continue;
 		}
 		rows_apply_spec(r, i);
-		kvs_merge(r->a, &r->records[i].facts, plan->facts[i]);
+		rows_take_facts(r, i, plan->facts[i]);
 		rows_set_made(r, i);
 	}
 }
@@ -206,7 +219,7 @@ void rows_mark_intent(struct run *r, const struct plan_step *s)
 	}
 	rows_apply_spec(r, s->view);
 	rows_at_home(rec, r->a);
-	kvs_merge(r->a, &rec->facts, &s->step.args);
+	rows_take_facts(r, s->view, &s->step.args);
 	rec->generation = (uint32_t)kvs_u64(&s->step.args, "generation", rec->generation);
 	set_state(r, s->view, RECORD_MAKING, rec->reason);
 }

@@ -656,11 +656,34 @@ int store_lease_rename(struct store *s, const char *pool, const char *from, cons
 	return step_done(s, st, "cannot hand a lease on", e);
 }
 
+int store_lease_rename_nics(struct store *s, const char *from, const char *to, struct err *e)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (prepare(s, "UPDATE lease SET owner = 'vm/' || ?2 || substr(owner, length(?1) + 4)"
+		       " WHERE substr(owner, 1, length(?1) + 4) = 'vm/' || ?1 || '@'", &st, e) < 0)
+		return -1;
+	bind_text(st, 1, from);
+	bind_text(st, 2, to);
+	return step_done(s, st, "cannot hand leases on", e);
+}
+
+/* Name and network of the owner "vm/NAME" or "vm/NAME@NETWORK". */
+#define OWNER_VM "substr(owner, 4, instr(owner || '@', '@') - 4)"
+#define OWNER_NET "substr(owner, instr(owner, '@') + 1)"
+
 int store_drop_unused_leases(struct store *s, struct err *e)
 {
-	return run(s, "DELETE FROM lease WHERE (owner LIKE 'vm/%' AND substr(owner, 4) NOT IN"
+	return run(s, "DELETE FROM lease WHERE (owner LIKE 'vm/%' AND " OWNER_VM " NOT IN"
 		      " (SELECT name FROM object WHERE kind = 'vm')) OR (owner LIKE 'kept/%' AND"
-		      " substr(owner, 6) NOT IN (SELECT id FROM tombstone))",
+		      " substr(owner, 6) NOT IN (SELECT id FROM tombstone)) OR"
+		      " (owner LIKE 'network/%' AND substr(owner, 9) NOT IN"
+		      " (SELECT name FROM object WHERE kind = 'network')) OR"
+		      /* of networks that the VM has left; one that failed keeps what it had */
+		      " (owner LIKE 'vm/%@%' AND " OWNER_VM " IN"
+		      " (SELECT name FROM object WHERE kind = 'vm' AND state = 'made') AND NOT EXISTS"
+		      " (SELECT 1 FROM object WHERE kind = 'nic' AND name = " OWNER_VM " AND"
+		      " json_type(facts, '$.\"tap.' || " OWNER_NET " || '\"') IS NOT NULL))",
 		"cannot give leases back", e);
 }
 

@@ -85,7 +85,10 @@ int store_release(struct store *s, const char *pool, const char *owner, struct e
 int store_lease_rename(struct store *s, const char *pool, const char *from, const char *to,
 	struct err *e);
 
-/* Give back identities of VMs that have no row, and of tombstones that are gone: a pass that died between taking an identity and
+/* The same for all that a VM has in networks: its owners there are "vm/NAME@NETWORK". */
+int store_lease_rename_nics(struct store *s, const char *from, const char *to, struct err *e);
+
+/* Give back identities of VMs and networks that have no row, of networks that a VM has left, and of tombstones that are gone: a pass that died between taking an identity and
  * writing the row left them. Only at the end of a pass, under the lock. */
 int store_drop_unused_leases(struct store *s, struct err *e);
 
@@ -181,6 +184,9 @@ int store_event_states(struct store *s, struct arena *a, int64_t at_ms, struct e
 /* Time from which on history is complete. 1: the database is of a version without history, which
  * the next apply brings up to date; nothing else may be asked of it. */
 int store_event_floor(struct store *s, int64_t *time_ms, struct err *e);
+
+/* The seq up to which events may have been removed, and the last one given out; 0: none. */
+int store_event_span(struct store *s, int64_t *removed, int64_t *last, struct err *e);
 
 /* When there are more than keep and a tenth: remove the oldest down to keep, but not the last state
  * of an object that still exists. In the caller's transaction. */

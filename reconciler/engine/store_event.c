@@ -312,32 +312,28 @@ int store_event_floor(struct store *s, int64_t *time_ms, struct err *e)
 	return first_int(s, st, 0, time_ms, e);
 }
 
-/* How many seqs lie between the floor and the end, and where the new floor would be. */
-static int measure(struct store *s, int64_t keep, int64_t *excess, int64_t *floor, struct err *e)
+int store_event_span(struct store *s, int64_t *removed, int64_t *last, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *st = NULL;
-	int64_t last = 0, low = 0;
 
-	if (prepare(s, "SELECT max(seq) FROM event", &st, e) < 0 ||
-		first_int(s, st, 0, &last, e) < 0)
+	*removed = *last = 0;
+	if (prepare(s, "SELECT max(seq) FROM event", &st, e) < 0 || first_int(s, st, 0, last, e) < 0)
 		return -1;
 	finish(&st);
-	if (prepare(s, "SELECT seq FROM event_floor", &st, e) < 0 ||
-		first_int(s, st, 0, &low, e) < 0)
+	if (prepare(s, "SELECT seq FROM event_floor", &st, e) < 0)
 		return -1;
-	*excess = last - low - keep;
-	*floor = last - keep;
-	return 0;
+	return first_int(s, st, 0, removed, e);
 }
 
 int store_event_trim(struct store *s, int64_t keep, struct err *e)
 {
 	_cleanup_stmt_ sqlite3_stmt *raise = NULL, *drop = NULL;
-	int64_t excess, floor;
+	int64_t removed, last, floor;
 
-	if (measure(s, keep, &excess, &floor, e) < 0)
+	if (store_event_span(s, &removed, &last, e) < 0)
 		return -1;
-	if (excess <= keep / 10)
+	floor = last - keep; /* and the excess is what lies between the two */
+	if (floor - removed <= keep / 10)
 		return 0;
 	if (prepare(s, "UPDATE event_floor SET seq = ?1, time_ms ="
 		       " coalesce((SELECT time_ms FROM event WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1),"

@@ -16,7 +16,7 @@ declare -A good=(
 declare -A bad=(
 	[status]=wbe [drift]='--ignore nothing-of-that-name' [events]=nothing/web [explain]=vms.memroy
 	[recover]="--state-dir $work/file" [gc]="--state-dir $work/file" [version]=--tail [why]=vm/wbe
-	[doctor]=web
+	[doctor]=web [ports]=wbe
 )
 : >"$work/file"
 rc apply "$work/empty-vms.yaml"
@@ -24,11 +24,12 @@ takes=$("$reconcile" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | 
 	"$reconcile" help "$name" | grep -q -e '-o, --output' && echo "$name"
 done)
 tap_is "commands that take -o json" "$(tr '\n' ' ' <<<"$takes")" \
-	"validate plan apply status drift events why delete undelete explain image recover gc doctor version "
+	"validate plan apply status drift graph events why delete undelete ports stats explain image recover gc doctor system version "
 for name in $takes; do
-	[ "$name" != image ] || continue # has verbs, and tests of its own
+	case $name in image | system) continue ;; esac # have verbs, and tests of their own
 	# shellcheck disable=SC2086 # words on purpose
-	[ "$name" = why ] || document "$name" "$name" -o json ${good[$name]-}
+	[ "$name" = why ] || [ "$name" = ports ] || # asks a VM that runs: tests/net
+		 document "$name" "$name" -o json ${good[$name]-}
 	# shellcheck disable=SC2086
 	document "$name that fails" "$name" -o json ${bad[$name]-"$work/none.yaml"}
 	tap_is "$name that fails: an error with all its members" "$(json_py 'e = d["errors"][0]

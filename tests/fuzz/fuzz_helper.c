@@ -6,6 +6,7 @@
  */
 #include "drivers/helper/server.h"
 
+#include <linux/ip.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,32 @@ int rtnl_set_mtu(struct rtnl *nl, int i, uint32_t mtu, struct err *e)
 	return mtu > 9000 ? abort(), -1 : (void)e, 0;
 }
 
+int rtnl_get_index(struct rtnl *nl, int i, struct rtnl_link *out, struct err *e)
+{
+	(void)nl;
+	(void)e;
+	*out = (struct rtnl_link){.index = i, .name = "eth0", .loopback = i == 1, .forwarding = i & 1};
+	return i == 9;
+}
+
+int rtnl_set_conf(struct rtnl *nl, int i, int what, uint32_t value, struct err *e)
+{
+	(void)nl;
+	(void)e;
+	/* Never loopback, nothing but the two settings, on or off. */
+	if (i == 1 || (what != IPV4_DEVCONF_FORWARDING && what != IPV4_DEVCONF_ROUTE_LOCALNET) || value > 1)
+		abort();
+	return 0;
+}
+
+int fw_open(struct fw **fw, struct err *e) { (void)fw; return nothing(e); }
+void fw_close(struct fw *fw) { (void)fw; }
+int fw_compare(struct fw *fw, const struct fw_owner *o, const struct fw_facts *f, struct fw_diff *d, struct err *e) { (void)fw; (void)o; (void)f; (void)d; return nothing(e); }
+int fw_apply(struct fw *fw, const struct fw_owner *o, const struct fw_facts *f, struct fw_diff *d, struct err *e) { (void)fw; (void)o; (void)f; (void)d; return nothing(e); }
+int fw_remove(struct fw *fw, const struct fw_owner *o, uint32_t net, struct err *e) { (void)fw; (void)o; (void)net; return nothing(e); }
+int fw_others(struct fw *fw, const char *p, const char *but, uint32_t *n, struct err *e) { (void)fw; (void)p; (void)but; (void)e; *n = 0; return 0; }
+int rtnl_no_ipv6(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)e; return i < 0 ? -1 : 0; }
+int rtnl_routes(struct rtnl *nl, int (*each)(int, uint32_t, unsigned, void *), void *arg, struct err *e) { (void)nl; (void)each; (void)arg; (void)e; return 0; }
 int rtnl_set_up(struct rtnl *nl, int i, bool up, struct err *e) { (void)nl; (void)i; (void)up; (void)e; return 0; }
 int rtnl_set_master(struct rtnl *nl, int i, int m, struct err *e) { (void)nl; (void)i; (void)m; (void)e; return 0; }
 int rtnl_delete(struct rtnl *nl, int i, struct err *e) { (void)nl; (void)i; (void)e; return 0; }

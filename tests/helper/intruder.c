@@ -7,6 +7,7 @@
  * both send what no client would send. At the end the helper has to be alive and the things untouched.
  */
 #include "drivers/helper/client.h"
+#include "drivers/helper/fact.h"
 #include "drivers/sys/cgroup.h"
 #include "drivers/sys/loop.h"
 #include "drivers/sys/rtnl.h"
@@ -171,6 +172,37 @@ static int own_file(const char *name)
 
 /* ---- the owner ------------------------------------------------------------------------------------------- */
 
+/* Facts of a network: a descriptor. Closed by who takes it. */
+static int network_facts(uint64_t gateway, uint64_t guest, uint64_t port)
+{
+	const struct helper_fact facts[] = {
+		{FACT_NETWORK, .net = {gateway, 24, 0, 1, 1, 0, 1, 1, 0}},
+		{FACT_GUEST, .guest = {1, 0x020000000001, guest}},
+		{FACT_FORWARD, .forward = {0, 0, port, guest, 80}},
+	};
+	uint8_t bytes[512];
+	struct err e = ERR_INIT;
+	int fd = -1;
+	size_t n = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		if (fact_put(&facts[i], bytes, sizeof(bytes), &n, &e) < 0)
+			exit(99);
+	if (helper_seal(bytes, n, &fd, &e) < 0)
+		exit(99);
+	return fd;
+}
+
+static int ask_firewall(enum helper_verb_id verb, uint64_t bridge, int fd)
+{
+	const int rc = ask(INSTANCE, verb, fd, R(.link = {.index = bridge}));
+
+	close(fd);
+	return rc;
+}
+
+#define OWNERS_GATEWAY 0x0ac80001
+
 static void owner_makes(void)
 {
 	const int fd = own_file("disk");
@@ -185,6 +217,8 @@ static void owner_makes(void)
 		R(.link_set = {HELPER_KIND_TAP, 1, 1, 1, 1})));
 	done("owner: address_add", ask(INSTANCE, HELPER_ADDRESS_ADD, -1,
 		R(.address = {1, 0x0ac80001, 24})));
+	done("owner: firewall_set", ask_firewall(HELPER_FIREWALL_SET, 1,
+		network_facts(OWNERS_GATEWAY, OWNERS_GATEWAY + 1, 8080)));
 	done("owner: loop_attach", ask(INSTANCE, HELPER_LOOP_ATTACH, fd, R(.loop = {1, 0})));
 	done("owner: cgroup_create", ask(INSTANCE, HELPER_CGROUP_CREATE, -1, R(.cgroup = {.key = 1})));
 	close(fd);
@@ -193,6 +227,12 @@ static void owner_makes(void)
 static void owner_ends(void)
 {
 	static const uint64_t counts[] = {1, 1, 1, 1};
+	const int rules = ask_firewall(HELPER_FIREWALL_LOOK, 1,
+		network_facts(OWNERS_GATEWAY, OWNERS_GATEWAY + 1, 8080));
+
+	check(!rules && !answer.firewall.fault && !answer.firewall.settings,
+		"owner: firewall_look finds nothing wrong", rules ? err.msg : "something is");
+	done("owner: firewall_drop", ask(INSTANCE, HELPER_FIREWALL_DROP, -1, R(.link = {.index = 1})));
 
 	for (uint64_t kind = HELPER_KIND_TAP; kind <= HELPER_KIND_CGROUP; kind++) {
 		const int rc = ask(INSTANCE, HELPER_LIST_OWNED, -1, R(.list = {kind, 0}));
@@ -223,6 +263,43 @@ static void owner_ends(void)
 static void send_with(const void *bytes, size_t n, const int *fds, size_t n_fds, const char *what,
 	bool ends);
 
+static uint64_t owners_bridge(void)
+{
+	const struct helper_owner o = {.uid = OWNER, .instance = INSTANCE};
+	char name[IFNAMSIZ];
+
+	helper_link_name(&o, HELPER_KIND_BRIDGE, 1, name);
+	return if_nametoindex(name);
+}
+
+/* The owner's rules, its network, its ports, and ports of root's. */
+static void intruder_firewall(void)
+{
+	const unsigned lo = if_nametoindex("lo");
+
+	done("intruder: an address of its own", ask(INSTANCE, HELPER_ADDRESS_ADD, -1,
+		R(.address = {2, 0x0aca0001, 24})));
+	refused("intruder: rules for the owner's bridge", ask_firewall(HELPER_FIREWALL_SET, 1,
+		network_facts(OWNERS_GATEWAY, OWNERS_GATEWAY + 1, 8081)), ERR_FAILED);
+	refused("intruder: the owner's network behind its own bridge", ask_firewall(HELPER_FIREWALL_SET, 2,
+		network_facts(OWNERS_GATEWAY, OWNERS_GATEWAY + 1, 8081)), ERR_CONFLICT);
+	refused("intruder: the ssh port of this host", ask_firewall(HELPER_FIREWALL_SET, 2,
+		network_facts(0x0aca0001, 0x0aca0002, 22)), ERR_DENIED);
+	refused("intruder: a port that leads to the owner's guest", ask_firewall(HELPER_FIREWALL_SET, 2,
+		network_facts(0x0aca0001, OWNERS_GATEWAY + 1, 8081)), ERR_USAGE);
+	done("intruder: its own rules", ask_firewall(HELPER_FIREWALL_SET, 2,
+		network_facts(0x0aca0001, 0x0aca0002, 8081)));
+	ask_firewall(HELPER_FIREWALL_LOOK, 1, network_facts(OWNERS_GATEWAY, OWNERS_GATEWAY + 1, 8080));
+	check(answer.firewall.fault != 0, "intruder: firewall_look does not see the owner's", "it does");
+	done("intruder: firewall_drop finds nothing", ask(INSTANCE, HELPER_FIREWALL_DROP, -1,
+		R(.link = {.index = 1})));
+	done("intruder: its own are dropped", ask(INSTANCE, HELPER_FIREWALL_DROP, -1, R(.link = {.index = 2})));
+	refused("intruder: routing what comes in by lo", ask(INSTANCE, HELPER_UPLINK_SET, -1,
+		R(.uplink = {lo, 1})), ERR_DENIED);
+	refused("intruder: routing off at the owner's bridge", ask(INSTANCE, HELPER_UPLINK_SET, -1,
+		R(.uplink = {owners_bridge(), 0})), ERR_DENIED);
+}
+
 /* Every verb, with the owner's instance and numbers. */
 static void intruder_reaches(void)
 {
@@ -252,6 +329,7 @@ static void intruder_reaches(void)
 		R(.address = {1, 0x0ac90001, 24})), ERR_FAILED);
 	done("intruder: address_delete finds nothing", ask(INSTANCE, HELPER_ADDRESS_DELETE, -1,
 		R(.address = {1, 0x0ac80001, 24})));
+	intruder_firewall();
 	done("intruder: its own are removed", ask(INSTANCE, HELPER_TAP_DELETE, -1,
 		R(.link = {.index = 2})) | ask(INSTANCE, HELPER_BRIDGE_DELETE, -1, R(.link = {.index = 2})));
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

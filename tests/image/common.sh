@@ -156,6 +156,53 @@ P
 	umoci insert --opaque --image "$l:latest" "$tmp/ins" /srv/cache
 }
 
+# ---- registries ---------------------------------------------------------------------------------
+
+start_registry() {
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	cat >"$tmp/registry.yml" <<-Y
+		version: 0.1
+		log: {level: error}
+		storage: {filesystem: {rootdirectory: $tmp/registry}}
+		http: {addr: "127.0.0.1:$port"}
+	Y
+	docker-registry serve "$tmp/registry.yml" >"$tmp/registry.log" 2>&1 &
+	pids+=($!)
+	wait_for python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:$port/v2/')"
+}
+
+push() { # LAYOUT NAME
+	skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$1:latest" "docker://127.0.0.1:$port/$2"
+}
+
+start_tls_registry() {
+	tport=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout "$tmp/tls.key" \
+		-out "$tmp/tls.crt" -addext subjectAltName=IP:127.0.0.1 2>/dev/null || return 1
+	python3 -W ignore -c 'import crypt
+print("user:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' >"$tmp/htpasswd" || return 1
+	cat >"$tmp/tls.yml" <<-Y
+		version: 0.1
+		log: {level: error}
+		storage: {filesystem: {rootdirectory: $tmp/registry}}
+		auth: {htpasswd: {realm: test, path: $tmp/htpasswd}}
+		http: {addr: "127.0.0.1:$tport", tls: {certificate: $tmp/tls.crt, key: $tmp/tls.key}}
+	Y
+	docker-registry serve "$tmp/tls.yml" >"$tmp/tls.log" 2>&1 &
+	pids+=($!)
+	wait_for bash -c "exec 3<>/dev/tcp/127.0.0.1/$tport"
+}
+
+start_bad() {
+	[ -z "${bport:-}" ] || return 0
+	"$here/mklayout" "$tmp/l-bad" many
+	: >"$tmp/bad.log"
+	"$here/badregistry" "$tmp/l-bad" "$tmp/bad.log" >"$tmp/bad.port" 2>"$tmp/bad.err" &
+	pids+=($!)
+	wait_for test -s "$tmp/bad.port" || { not_ok "badregistry" "$(cat "$tmp/bad.err")"; return; }
+	bport=$(cat "$tmp/bad.port")
+}
+
 finish() {
 	echo "1..$n"
 	echo "# $((n - bad - skipped)) passed, $bad failed, $skipped skipped"

@@ -71,7 +71,9 @@ static inline const char *kept_wrong(struct arena *a, const struct fake_world *w
 		return "a tombstone is neither open nor closed";
 	if (kept_count(db_path, "SELECT count(*) FROM lease WHERE owner NOT IN (SELECT 'vm/' || name FROM"
 				" object WHERE kind = 'vm') AND owner NOT IN (SELECT 'kept/' || id FROM"
-				" tombstone)"))
+				" tombstone) AND owner NOT IN (SELECT 'network/' || name FROM object"
+				" WHERE kind = 'network') AND NOT EXISTS (SELECT 1 FROM object WHERE"
+				" kind = 'nic' AND owner LIKE 'vm/' || name || '@%')"))
 		return "an identity is leased to nobody";
 	if (kept_count(db_path, "SELECT count(*) FROM object WHERE facts LIKE '%\"was\":%' OR facts LIKE"
 				" '%\"kept\":%'"))

@@ -143,7 +143,7 @@ static inline const char *world_wrong(struct arena *a, struct fake_world *w, con
 		}
 	}
 	vec_each(o, &objects)
-		if (o->kind <= KIND_KERNEL && !fake_find(w, o->kind, o->name))
+		if ((o->kind <= KIND_NETWORK || o->kind == KIND_NIC) && !fake_find(w, o->kind, o->name))
 			return arena_printf(a, "%s/%s is missing", kind_name(o->kind), o->name);
 	for (int k = 0; k < KIND_N; k++)
 		for (size_t i = 0; i < FAKE_THINGS; i++) {

@@ -25,7 +25,7 @@ static struct vm_spec web(void)
 
 static const char *merge(const struct vm_spec *vm, const char *config, const char *mac)
 {
-	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, mac, false};
+	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, mac, false, NULL};
 	struct err e = ERR_INIT;
 	const char *text = NULL;
 
@@ -36,7 +36,7 @@ static const char *merge(const struct vm_spec *vm, const char *config, const cha
 
 static enum err_kind refuse(const struct vm_spec *vm, const char *config)
 {
-	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, NULL, false};
+	const struct boot_input in = {"1a2b3c4d", "0011223344556677", vm, config, NULL, false, NULL};
 	struct err e = ERR_INIT;
 	const char *text;
 

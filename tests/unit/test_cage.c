@@ -7,6 +7,7 @@
 #include "drivers/driver.h"
 #include "drivers/sys/beneath.h"
 #include "drivers/sys/proc.h"
+#include "drivers/sys/rtnl.h"
 #include "reconciler/engine/handles.h"
 #include "reconciler/engine/home.h"
 #include "reconciler/engine/lock.h"
@@ -73,7 +74,21 @@ static long load_module(void) { return syscall(SYS_init_module, "", 0, ""); }
 static long load_program(void) { return syscall(SYS_bpf, 0, NULL, 0); }
 static long other_ring(void) { return syscall(SYS_io_uring_setup, 1, NULL); }
 static long set_host_name(void) { return sethostname("x", 1); }
-static long netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0); }
+static long firewall(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 12 /* NETLINK_NETFILTER */); }
+/* What the link has already: where it is not refused it changes nothing. */
+static long set_link(void)
+{
+	struct rtnl_link link;
+	struct rtnl nl = {0};
+	struct err err = ERR_INIT;
+
+	if (rtnl_open(&nl, &err) < 0 || rtnl_get(&nl, "lo", &link, &err) != 0)
+		return 0;
+	if (rtnl_set_mtu(&nl, link.index, link.mtu, &err) == 0)
+		return 0;
+	errno = err.errnum;
+	return -1;
+}
 static long packets(void) { return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); }
 static long device_request(void) { return ioctl(kept_fd, _IOW(0x94, 9, int) /* FICLONE */, kept_fd); }
 static long bind_name(void)
@@ -96,7 +111,7 @@ static const struct {
 	CALL(change_mode_fd), CALL(change_owner), CALL(change_owner_fd), CALL(change_times),
 	CALL(shorten), CALL(reserve), CALL(set_attribute), CALL(mount_there), CALL(unmount),
 	CALL(new_namespace), CALL(kill_it), CALL(kill_thread), CALL(kill_by_handle), CALL(trace_it),
-	CALL(load_module), CALL(load_program), CALL(other_ring), CALL(set_host_name), CALL(netlink),
+	CALL(load_module), CALL(load_program), CALL(other_ring), CALL(set_host_name), CALL(firewall), CALL(set_link),
 	CALL(packets), CALL(device_request), CALL(bind_name),
 };
 
@@ -198,6 +213,8 @@ static void outside_they_work(void **state)
 
 static int try_looking(void *arg)
 {
+	struct rtnl nl = {0};
+	struct rtnl_link link;
 	struct stat st;
 	char text[8];
 	int ends[2], bad = enter(), fd = openat(dir_fd, "file", O_RDONLY | O_CLOEXEC);
@@ -217,6 +234,8 @@ static int try_looking(void *arg)
 	if (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ||
 		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0)
 		bad |= bad_thing("socket", strerror(errno));
+	if (rtnl_open(&nl, NULL) < 0 || rtnl_get(&nl, "lo", &link, NULL) != 0)
+		bad |= bad_thing("rtnetlink", strerror(errno));
 	if (pipe2(ends, O_CLOEXEC) < 0 || write(ends[1], "x", 1) != 1)
 		bad |= bad_thing("pipe", strerror(errno));
 	if (kill(sleeper, 0) < 0)
@@ -278,7 +297,8 @@ static void what_it_starts_is_in_it(void **state)
 /* ---- our own operations ---------------------------------------------------------------------- */
 
 static const char spec_text[] = "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n"
-	"kernels: {k: {file: /boot/k}}\nvms: {web: {image: base, kernel: k, memory: 128MiB}}\n";
+	"kernels: {k: {file: /boot/k}}\nnetworks: {web: {subnet: 10.213.7.0/29}}\n"
+	"vms: {web: {image: base, kernel: k, memory: 128MiB, network: {web: {}}}}\n";
 
 /* Arguments that name something for every kind. */
 static void fill_args(struct arena *a, struct kvs *args)
@@ -289,6 +309,8 @@ static void fill_args(struct arena *a, struct kvs *args)
 		{"backend", "copy"}, {"base", "file"}, {"cid", "3"}, {"kernel", "file"},
 		{"ref", "registry.example/base:1"}, {"config", "{}"}, {"shared", "0"},
 		{"accel", "tcg"}, {"generation", "1"}, {"base_id", "x"}, {"image", "file"},
+		{"bridge", "999999"}, {"address", "10.213.7.1/29"}, {"mtu", "1500"},
+		{"nics", "[{\"index\":999999,\"bridge\":999999,\"mtu\":1500}]"}, {"has.999999", "tap"},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)

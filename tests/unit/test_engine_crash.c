@@ -32,6 +32,10 @@
 #define MOVED "moved: [{from: vm/web, to: vm/www}]\n"
 #define MOVED_TO_DB "moved: [{from: vm/web, to: vm/db}]\n"
 #define DB "  db: {image: base, kernel: k, memory: 64MiB, depends_on: [web]}\n"
+#define LAB "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
+	"kernels: {k: {file: /boot/k}}\nnetworks: {lab: {subnet: 10.77.0.0/24}}\nvms:\n"
+#define WEB_LAB "  web: {image: base, kernel: k, memory: 128MiB, network: {lab: {}}}\n"
+#define WWW_LAB "  www: {image: base, kernel: k, memory: 128MiB, network: {lab: {}}}\n"
 #define OTHER_IMAGE "version: 1\nimages: {base: {oci: 'registry.example/base:2'}}\n" \
 	"kernels: {k: {file: /boot/k}}\nvms:\n"
 #define NEW_KERNEL "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
@@ -129,6 +133,11 @@ static const struct scenario {
 	{"handles.json is lost, then restart", HEAD WEB, HEAD WEB_BIGGER, handles_vanish, false},
 	{"the database is lost, all is adopted", HEAD WEB DB, HEAD WEB DB, state_vanishes, false},
 	{"dead VM is deleted", HEAD WEB, NULL, vmm_dies, true},
+	{"create in a network", NULL, LAB WEB_LAB, NULL, false},
+	{"leave a network", LAB WEB_LAB, HEAD WEB, NULL, false},
+	{"join a network", HEAD WEB, LAB WEB_LAB, NULL, false},
+	{"delete a network and all in it", LAB WEB_LAB, NULL, NULL, true},
+	{"rename in a network", LAB WEB_LAB, LAB WWW_LAB MOVED, NULL, true},
 };
 
 /* ---- one pass in a child -------------------------------------------------------------------- */

@@ -109,6 +109,12 @@ static void tears(struct pass *p, const char *arg)
 	thing(arg)->half = true;
 }
 
+static void is_altered(struct pass *p, const char *arg)
+{
+	(void)p;
+	thing(arg)->altered = true;
+}
+
 static void is_taken(struct pass *p, const char *arg)
 {
 	(void)p;
@@ -182,7 +188,7 @@ static const struct {
 	const char *verb;
 	void (*happen)(struct pass *p, const char *arg);
 } damages[] = {
-	{"dies", dies}, {"vanishes", vanishes}, {"tears", tears}, {"is-taken", is_taken},
+	{"dies", dies}, {"vanishes", vanishes}, {"tears", tears}, {"altered", is_altered}, {"is-taken", is_taken},
 	{"tag-moves", tag_moves}, {"source", is_of_source}, {"no-prune", prunes_not},
 	{"state-is-lost", state_is_lost}, {"applied-only", was_applied},
 	{"was-away", was_away},

@@ -27,6 +27,12 @@
 	"kernels: {k: {file: /boot/k}}\nvms:\n"
 #define OTHER_IMAGE "version: 1\nimages: {base: {oci: 'registry.example/base:2'}}\n" \
 	"kernels: {k: {file: /boot/k}}\nvms:\n"
+#define NETWORKS(subnet) "version: 1\nimages: {base: {oci: 'registry.example/base:1'}}\n" \
+	"kernels: {k: {file: /boot/k}}\nnetworks: {lab: {subnet: " subnet "}}\nvms:\n"
+#define LAB NETWORKS("10.77.0.0/24")
+#define LAB_ELSEWHERE NETWORKS("10.78.0.0/24")
+#define WEB_LAB "  web: {image: base, kernel: k, memory: 128MiB, network: {lab: {}}}\n"
+#define WWW_LAB "  www: {image: base, kernel: k, memory: 128MiB, network: {lab: {}}}\n"
 #define WEB "  web: {image: base, kernel: k, memory: 128MiB}\n"
 #define WEB_BIGGER "  web: {image: base, kernel: k, memory: 256MiB}\n"
 #define WEB_STOPPED "  web: {image: base, kernel: k, memory: 128MiB, running: false}\n"
@@ -66,6 +72,11 @@ static void vmm_dies(void)
 	fake_find(world, KIND_VM, "web")->running = false;
 }
 
+static void tap_goes(void)
+{
+	fake_find(world, KIND_NIC, "web")->exists = false;
+}
+
 static void start_will_fail(void)
 {
 	world->script[0].at = world->calls + 4; /* image, kernel, disk, then this */
@@ -95,6 +106,11 @@ static const struct scenario {
 	{"adopt", HEAD WEB DB, HEAD WEB DB, lose_state, false, false},
 	{"repair", HEAD WEB, HEAD WEB, vmm_dies, false, false},
 	{"undo", NULL, HEAD WEB, start_will_fail, true, false},
+	{"create in a network", NULL, LAB WEB_LAB, NULL, false, false},
+	{"leave a network", LAB WEB_LAB, HEAD WEB, NULL, false, true},
+	{"another subnet", LAB WEB_LAB, LAB_ELSEWHERE WEB_LAB, NULL, false, true},
+	{"repair a tap", LAB WEB_LAB, LAB WEB_LAB, tap_goes, false, true},
+	{"rename in a network", LAB WEB_LAB, LAB WWW_LAB MOVED, NULL, false, true},
 };
 
 #define N (sizeof(scenarios) / sizeof(scenarios[0]))

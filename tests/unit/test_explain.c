@@ -108,13 +108,15 @@ static void test_group(void **state)
 		"kernels\n"
 		"  from a name to a Linux kernel with the modules that its guests need\n"
 		"\n"
-		"  file     the kernel, a bzImage or an ELF file (required)\n"
+		"  file     the kernel, a bzImage or an ELF file\n"
+		"  oci      reference of an image that holds the kernel and its modules\n"
+		"  format   elf: a bzImage is unpacked to the ELF file in it, which is all that some VMMs load\n"
 		"  modules  folder lib/modules/VERSION that the initrd takes its modules from\n"
+		"  initrd   the initrd to boot with, instead of the one that reconcile makes; it has to start "
+		"reconcile-guest as /init, or no VM becomes ready\n"
 		"  args     added to the kernel command line; VMs that use it are restarted\n"
 		"\n"
 		"  not supported yet:\n"
-		"  oci     reference of an image that holds the kernel\n"
-		"  initrd  the initrd to boot with, instead of the one that reconcile makes\n"
 		"  labels  names and values for people and programs\n");
 }
 
@@ -143,7 +145,7 @@ static void test_json(void **state)
 
 static bool is_source(const struct field *f)
 {
-	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar"};
+	static const char *const paths[] = {"oci", "oci_layout", "oci_archive", "docker_archive", "tar", "file"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (!strcmp(f->path, paths[i]))
@@ -162,16 +164,22 @@ static const char *spec_around(const struct noun *noun, const struct field *f)
 		text_put(&t, "images: {my-image: {oci: a}}\n");
 	if (noun != &noun_kernel)
 		text_put(&t, "kernels: {my-kernel: {file: /k}}\n");
+	if (noun != &noun_network)
+		text_put(&t, "networks: {my-network: {subnet: 10.77.0.0/24}}\n");
 	text_put(&t, block);
+	if (noun == &noun_network && strcmp(f->path, "subnet") != 0)
+		text_put(&t, "    subnet: 10.77.0.0/24\n");
 	if (noun == &noun_image && !is_source(f))
 		text_put(&t, "    oci: a\n");
-	if (noun == &noun_kernel && strcmp(f->path, "file") != 0)
+	if (noun == &noun_kernel && !is_source(f))
 		text_put(&t, "    file: /k\n");
 	if (noun == &noun_vm && strcmp(f->path, "image") != 0)
 		text_put(&t, "    image: my-image\n");
 	if (noun == &noun_vm && strcmp(f->path, "kernel") != 0)
 		text_put(&t, "    kernel: my-kernel\n");
-	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" : "vms: {}\n");
+	text_put(&t, noun == &noun_vm ? "  db: {image: my-image, kernel: my-kernel}\n" :
+		f->type == FIELD_FORWARDS ? "vms: {web: {image: my-image, kernel: my-kernel, network: "
+			"{my-network: {}}}}\n" : "vms: {}\n");
 	return text_end(&t);
 }
 

@@ -35,6 +35,14 @@ static union helper_request good(uint32_t verb)
 	case HELPER_BRIDGE_DELETE:
 		r.link.index = 5;
 		break;
+	case HELPER_FIREWALL_LOOK:
+	case HELPER_FIREWALL_SET:
+	case HELPER_FIREWALL_DROP:
+		r.link.index = HELPER_INDEX_MAX;
+		break;
+	case HELPER_UPLINK_SET:
+		r.uplink = (struct helper_uplink){INT32_MAX, 1};
+		break;
 	case HELPER_LINK_SET:
 		r.link_set = (struct helper_link_set){HELPER_KIND_TAP, 5, 1, 1, 2};
 		break;
@@ -470,7 +478,7 @@ static void configurations(void **state)
 		"owner 1 taps=", "owner 1 taps=-1", "owner 1 taps=1x", "owner 1 taps=99999999999999999999",
 		"owner 1 taps=100001", "owner 1 what=1", "owner 1\nowner 1", "owner -1", "owner 4294967295",
 		"owner 1 uids=1", "owner 1 uids=0-70000", "owner 1 uids=70000-69999",
-		"owner 1 uids=70000-4294967295", "owner reconcile\nowner 990"};
+		"owner 1 uids=70000-4294967295", "owner 1 ports=80", "owner 1 ports=9-8", "owner 1 ports=1-65536", "owner reconcile\nowner 990"};
 	struct helper_conf c;
 
 	(void)state;

@@ -1,6 +1,7 @@
 /* test_inside_output.c - the workload's output and a port that stalls; the report queue. */
 #include "drivers/guest/inside/output.h"
 #include "drivers/guest/inside/report.h"
+#include "drivers/guest/proto.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -212,13 +213,39 @@ static void test_report(void **state)
 	report_flush(&r, 1000);
 }
 
+/* The time stands in front of a line, not in one, and not twice in a second. */
+static void test_marks(void **state)
+{
+	char got[4096], *second = got + GUEST_MARK_BYTES + 9;
+	ssize_t n;
+
+	(void)state;
+	o.marks = true;
+	dprintf(workload, "one ");
+	output_pump(&o);
+	o.marked_s = 0; /* a second later */
+	dprintf(workload, "line\n");
+	output_pump(&o);
+	o.marked_s = 0;
+	dprintf(workload, "two\n");
+	output_pump(&o);
+	n = read(host, got, sizeof(got) - 1);
+	assert_true(n > 0);
+	got[n] = '\0';
+	assert_int_equal(n, 2 * GUEST_MARK_BYTES + 13);
+	assert_int_equal(second[0], '\036');
+	assert_int_equal(second[GUEST_MARK_BYTES - 1], '\n');
+	assert_memory_equal(got + GUEST_MARK_BYTES, "one line\n", 9);
+	assert_string_equal(got + 2 * GUEST_MARK_BYTES + 9, "two\n");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_copies), T(test_slow_host), T(test_dead_host), T(test_finish), T(test_no_port),
-		T(test_report),
+		T(test_marks), T(test_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

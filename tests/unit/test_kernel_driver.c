@@ -403,6 +403,55 @@ static void test_without_modules(void **state)
 	assert_string_equal(kvs_get(&without, "modules"), "");
 }
 
+/* The initrd that the user has is taken as it is, and its content counts. */
+static void test_own_initrd(void **state)
+{
+	struct kvs with = resolve(NULL), own, other;
+	struct record r;
+	char *data;
+	size_t n;
+
+	(void)state;
+	put_text("initrd", "an initrd");
+	spec.modules = NULL;
+	spec.initrd = path("initrd");
+	own = resolve(NULL);
+	assert_string_not_equal(kvs_get(&own, "id"), kvs_get(&with, "id"));
+	put_text("bin/reconcile-guest", "\177ELF other");
+	other = resolve(NULL); /* it is not in there */
+	assert_string_equal(kvs_get(&own, "id"), kvs_get(&other, "id"));
+	r = make("k");
+	assert_int_equal(file_read(&a, h.state_fd, kvs_get(&r.facts, "initrd"), 100, &data, &n, NULL), 0);
+	assert_string_equal(data, "an initrd");
+	put_text("initrd", "another one");
+	other = resolve(NULL);
+	assert_string_not_equal(kvs_get(&own, "id"), kvs_get(&other, "id"));
+	put_text("initrd", "");
+	object.spec = &spec.head;
+	assert_int_equal(driver_kernel.resolve(&h, &object, NULL, &other, NULL), -1);
+	spec.initrd = NULL;
+	put_text("bin/reconcile-guest", "\177ELF guest");
+}
+
+/* A bzImage whose payload is packed by nothing that is known: refused only when it has to be unpacked. An
+ * ELF kernel stays what it is. */
+static void test_elf(void **state)
+{
+	struct kvs facts = {0}, as_is;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	spec.format = KERNEL_ELF;
+	assert_int_equal(driver_kernel.resolve(&h, &object, NULL, &facts, &e), -1);
+	assert_non_null(strstr(e.msg, "does not say where its ELF file is"));
+	put_text("elf", "\177ELF and so on");
+	spec.file = path("elf");
+	facts = resolve(NULL);
+	spec.format = KERNEL_AUTO;
+	as_is = resolve(NULL);
+	assert_string_equal(kvs_get(&facts, "id"), kvs_get(&as_is, "id"));
+}
+
 static void test_refused(void **state)
 {
 	(void)state;
@@ -443,7 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_life), T(test_again_is_the_same), T(test_stamp), T(test_id_is_the_content),
 		T(test_shared), T(test_damage), T(test_leftovers), T(test_changed_since_plan),
-		T(test_without_modules), T(test_refused),
+		T(test_without_modules), T(test_own_initrd), T(test_elf), T(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

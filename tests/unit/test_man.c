@@ -127,6 +127,25 @@ static json_t *fields_in(json_t *schema)
 	return schema;
 }
 
+/* An alternative that is a map from names to fields: PATH.* and what stands below it. */
+static void add_names(struct paths *p, const char *noun, const char *path, json_t *schema)
+{
+	json_t *any = json_object_get(schema, "anyOf"), *one, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(any, i, one) {
+		json_t *fields = json_object_get(json_object_get(one, "additionalProperties"),
+			"properties");
+
+		if (!fields)
+			continue;
+		add(p, noun, arena_printf(&scratch, "%s.*", path));
+		json_object_foreach(fields, key, value)
+			add(p, noun, arena_printf(&scratch, "%s.*.%s", path, key));
+	}
+}
+
 static void add_schema(struct paths *p, const char *noun, const char *prefix, json_t *schema)
 {
 	json_t *properties = json_object_get(fields_in(schema), "properties"), *value;
@@ -141,6 +160,7 @@ static void add_schema(struct paths *p, const char *noun, const char *prefix, js
 			add_schema(p, noun, arena_printf(&scratch, "%s.", path), value);
 		else
 			add(p, noun, path);
+		add_names(p, noun, path, value);
 	}
 }
 

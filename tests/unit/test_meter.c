@@ -136,9 +136,32 @@ static void long_names(void **state)
 	assert_int_equal(meter_rate(again), 5);
 }
 
+static void several_things(void **state)
+{
+	struct meters m = {0};
+	const struct meter *v[2];
+
+	(void)state;
+	meter_note(&m, "b", "fetching", 1, 10, 1000);
+	meter_note(&m, "b", "fetching layer 1/2", 1, 5, 1001);
+	meter_note(&m, "a", "fetching", 10, 10, 1002);
+	meter_note(&m, "a", "unpacking", 3, 10, 1003);
+	assert_int_equal(meter_things(&m, 0, v, 2), 2);
+	assert_string_equal(v[0]->of, "a");
+	assert_string_equal(v[0]->what, "unpacking"); /* what is done is not under way */
+	assert_string_equal(v[1]->what, "fetching"); /* the whole, not a part */
+	assert_int_equal(meter_things(&m, 1001, v, 2), 1); /* the other one is silent */
+	meter_note(&m, "c", "fetching", 0, 0, 1004);
+	assert_int_equal(meter_things(&m, 0, v, 2), 2); /* no more than there is room for */
+	meter_note(&m, "b", "fetching", 10, 10, 1005);
+	assert_int_equal(meter_things(&m, 0, v, 2), 2);
+	assert_string_equal(v[1]->of, "c");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(several_things),
 		cmocka_unit_test(a_steady_one),
 		cmocka_unit_test(what_was_there_is_no_speed),
 		cmocka_unit_test(it_begins_anew),

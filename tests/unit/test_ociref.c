@@ -54,6 +54,24 @@ static void test_bad(void **state)
 	}
 }
 
+static void test_mirrors(void **state)
+{
+	static const char *const good[] = {"mirror.example", "mirror.example/hub", "localhost", "localhost/a/b",
+		"m:5000", "10.0.0.1:5000/hub", "[::1]:5000/x", "[::1]"};
+	static const char *const bad[] = {"", "mirror", "mirror/hub", "http://mirror.example",
+		"u:p@mirror.example", "mirror.example/Hub", "mirror.example/", "mirror.example/a:tag",
+		"mirror.example:0", "mirror.example:70000", "mir ror.example"};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (ociref_check_mirror(good[i], &e) < 0)
+			fail_msg("%s: %s", good[i], e.msg);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!ociref_check_mirror(bad[i], &e))
+			fail_msg("%s is no mirror", bad[i]);
+}
+
 static void test_hints(void **state)
 {
 	struct err e = ERR_INIT;
@@ -112,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_parts),

@@ -41,7 +41,7 @@ static const char *const golden[] = {
 	"-append", "console=ttyS0 reboot=k panic=1 quiet loglevel=3 no_timer_check tsc_early_khz=2596098",
 	"-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off",
 	"-mon", "chardev=qmp,mode=control",
-	"-chardev", "file,id=console,path=console.log,append=on",
+	"-chardev", "socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on",
 	"-serial", "chardev:console",
 	"-device", "i8042",
 	"-device", "pvpanic",

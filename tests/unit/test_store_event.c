@@ -176,7 +176,7 @@ static void the_trim_keeps_last_states(void **state)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct store *s = open_store(true);
-	int64_t floor_ms = 0;
+	int64_t floor_ms = 0, removed, last;
 
 	(void)state;
 	put(s, 1, "old", "done", "running");
@@ -193,6 +193,8 @@ static void the_trim_keeps_last_states(void **state)
 	s = open_store(false);
 	OK(store_event_floor(s, &floor_ms, e));
 	assert_int_equal(floor_ms, 11);
+	OK(store_event_span(s, &removed, &last, e));
+	assert_int_equal(last - removed, 100);
 	assert_string_equal(state_at(&a, s, 50, "old"), "running");
 	assert_string_equal(state_at(&a, s, 11, "web"), "running");
 	store_close(s);

@@ -72,10 +72,12 @@ static void show_errors(void)
 static void use_output(struct guest *g, struct ports *p)
 {
 	int fd = sysfile_take(&p->output);
+	bool is_port = fd >= 0;
 
-	if (fd < 0)
+	if (!is_port)
 		fd = open("/dev/console", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	output_init(&g->output, fd);
+	g->output.marks = is_port;
 	if (fd >= 0)
 		loop_add(&g->loop, fd, &g->output.source);
 }

@@ -2,11 +2,13 @@
 #include "drivers/guest/inside/output.h"
 
 #include "drivers/guest/inside/sysfile.h"
+#include "drivers/guest/proto.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS 16
@@ -35,6 +37,7 @@ static void stop_dropping(struct output *o)
 		(unsigned long long)o->dropped);
 
 	o->n = o->dropped ? (size_t)n : 0;
+	o->inside_line = false;
 	o->dropping = false;
 	o->dropped = 0;
 }
@@ -56,19 +59,50 @@ static bool flush(struct output *o)
 	return true;
 }
 
+/* The length of a line with the time, when one is due. */
+static size_t due_mark(const struct output *o, size_t room, int64_t *now_s)
+{
+	struct timespec now;
+
+	if (!o->marks || o->inside_line || o->dropping || room <= GUEST_MARK_BYTES ||
+		clock_gettime(CLOCK_REALTIME, &now) < 0 || now.tv_sec == o->marked_s)
+		return 0;
+	*now_s = now.tv_sec;
+	return GUEST_MARK_BYTES;
+}
+
+/* 0 at the end, -1 when there is nothing now, else the bytes that came behind a mark of that length. */
+static ssize_t read_behind(struct output *o, size_t mark, size_t room, int64_t now_s)
+{
+	char text[GUEST_MARK_BYTES + 1];
+	ssize_t got = read(o->pipe, o->buf + o->n + mark, room - mark);
+
+	if (got <= 0)
+		return got;
+	o->inside_line = o->buf[o->n + mark + (size_t)got - 1] != '\n';
+	if (!mark)
+		return got;
+	snprintf(text, sizeof(text), GUEST_MARK_FORMAT, (long long)now_s);
+	memcpy(o->buf + o->n, text, mark);
+	o->marked_s = now_s;
+	return got + (ssize_t)mark;
+}
+
 /* Read into the room that is left, or into nowhere. */
 static bool fill(struct output *o)
 {
 	char waste[4096];
-	size_t room = sizeof(o->buf) - o->n;
+	size_t room = sizeof(o->buf) - o->n, mark;
+	int64_t now_s = 0;
 	ssize_t got;
 
 	if (o->pipe < 0 || (!room && !o->dropping))
 		return false;
+	mark = due_mark(o, room, &now_s);
 	if (o->dropping)
 		got = read(o->pipe, waste, sizeof(waste));
 	else
-		got = read(o->pipe, o->buf + o->n, room);
+		got = read_behind(o, mark, room, now_s);
 	if (got < 0)
 		return errno == EINTR;
 	if (!got) {

@@ -5,6 +5,9 @@
  * lost when the host is only slow); after OUTPUT_STALL_MS of that, what comes is thrown away and
  * counted, and a line says so when the port takes data again. So a host that never reads cannot
  * block the workload for ever.
+ *
+ * To the port, not to a console, the time is written too, so that the host can show what came since
+ * then: before the first output after a second, at the beginning of a line, a line as proto.h says.
  */
 #pragma once
 
@@ -23,6 +26,9 @@ struct output {
 	int64_t stalled_at;   /* since when the buffer is full and the port takes nothing; 0: not */
 	bool dropping;
 	uint64_t dropped;
+	bool marks;           /* the time is written too */
+	bool inside_line;     /* what was read last has not ended its line */
+	int64_t marked_s;     /* the second that was written last */
 	bool again;           /* stopped for fairness; there is more to do */
 	struct source source;
 };

@@ -107,21 +107,37 @@ static int find_host(struct arena *a, const json_t *auths, const char *host,
 	return 0;
 }
 
-int auth_credentials(struct arena *a, const char *host, struct credentials *out, struct err *e)
+/* 1: there is no file to use. */
+static int usable(const char *path, bool named, struct credentials *out, struct err *e)
 {
-	const char *path = config_path(a);
-	_cleanup_json_ json_t *j = NULL;
 	struct stat st;
+
+	if (!path || stat(path, &st) < 0)
+		return named ? err_set(e, errno == EACCES ? ERR_DENIED : ERR_NOINPUT,
+			"auth_file %s: %s", path, strerror(errno)) : 1;
+	if (st.st_uid == geteuid() && !(st.st_mode & 077))
+		return 0;
+	if (named) {
+		err_set(e, ERR_DENIED, "auth_file %s: others can read it, or it is another user's", path);
+		return err_hint(e, "chmod 600 it");
+	}
+	out->ignored = path;
+	return 1;
+}
+
+int auth_credentials(struct arena *a, const char *file, const char *host, struct credentials *out,
+	struct err *e)
+{
+	const char *path = file ? file : config_path(a);
+	_cleanup_json_ json_t *j = NULL;
 	char *buf;
 	size_t n;
+	int rc;
 
 	*out = (struct credentials){0};
-	if (!path || stat(path, &st) < 0)
-		return 0;
-	if (st.st_uid != geteuid() || st.st_mode & 077) {
-		out->ignored = path;
-		return 0;
-	}
+	rc = usable(path, file != NULL, out, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	if (file_read(a, AT_FDCWD, path, CONFIG_MAX, &buf, &n, e) < 0)
 		return -1;
 	if (json_parse(buf, n, path, &j, e) < 0) {

@@ -22,8 +22,11 @@ struct credentials {
 	const char *ignored; /* path of a config.json that others can read, or NULL */
 };
 
-/* From $DOCKER_CONFIG/config.json or $HOME/.docker/config.json. No file is no error. */
-int auth_credentials(struct arena *a, const char *host, struct credentials *out, struct err *e);
+/* From that file; NULL: from $DOCKER_CONFIG/config.json or $HOME/.docker/config.json, and there no file is
+ * no error, and one that others can read is not used. The file that somebody named has to be there and
+ * to be ours alone: ERR_NOINPUT, ERR_DENIED. */
+int auth_credentials(struct arena *a, const char *file, const char *host, struct credentials *out,
+	struct err *e);
 
 /* The Authorization header that answers the challenge. *header is NULL when there is nothing to
  * say to it (Basic without credentials). */

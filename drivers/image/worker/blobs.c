@@ -155,7 +155,9 @@ static int download_run(struct blobs *b, struct download *d, const char *tmp, st
 		return -1;
 	took_over = d->sink.have > 0;
 	rc = complete(b, d, e);
-	if (rc > 0 && took_over) { /* what was left may have been damaged: once more, from the start */
+	/* What was left may have been damaged, or a mirror sends what it likes: once more, from the start. */
+	while (rc > 0 && (took_over || registry_distrust(b->registry))) {
+		took_over = false;
 		err_clear(e);
 		d->sink.have = 0;
 		rc = download_start(&d->sink, 0, e) < 0 ? -1 : complete(b, d, e);

@@ -16,6 +16,7 @@ struct layer_state {
 struct fetch {
 	const struct blobs *blobs;
 	const struct ref *ref;
+	const struct registry_access *access;
 	const struct manifest *manifest;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -57,7 +58,7 @@ static void *work(void *arg)
 	struct err e = ERR_INIT;
 	size_t i;
 
-	if (f->ref && registry_open(&a, f->ref, &registry, &e) == 0)
+	if (f->ref && registry_open(&a, f->ref, f->access, &registry, &e) == 0)
 		registry_stop_when(registry, &f->stop);
 	blobs.registry = registry;
 	while (take(f, &i)) {
@@ -89,15 +90,16 @@ static int start(struct fetch *f, struct err *e)
 	return rc && !f->n_threads ? err_sys(e, rc, "cannot start a thread") : 0;
 }
 
-int fetch_start(const struct blobs *blobs, const struct ref *ref, const struct manifest *manifest,
-	struct fetch **out, struct err *e)
+int fetch_start(const struct blobs *blobs, const struct fetch_from *from,
+	const struct manifest *manifest, struct fetch **out, struct err *e)
 {
 	struct fetch *f = xmalloc(sizeof(*f));
 
-	*f = (struct fetch){.blobs = blobs, .ref = ref, .manifest = manifest,
-		.left = manifest->n_layers};
+	*f = (struct fetch){.blobs = blobs, .ref = from->ref, .access = from->access,
+		.manifest = manifest, .left = manifest->n_layers};
 	f->layers = xcalloc(manifest->n_layers + 1, sizeof(*f->layers));
 	tally_init(&f->all, "fetching", manifest);
+	f->all.of = from->of;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->moved, NULL);
 	if (start(f, e) < 0) {

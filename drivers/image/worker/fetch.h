@@ -10,9 +10,16 @@
 
 struct fetch;
 
-/* blobs and manifest are borrowed; ref NULL: the blobs are in a layout folder. */
-int fetch_start(const struct blobs *blobs, const struct ref *ref, const struct manifest *manifest,
-	struct fetch **out, struct err *e);
+/* Where blobs that are missing come from. */
+struct fetch_from {
+	const struct ref *ref; /* NULL: they are in a layout folder */
+	const struct registry_access *access;
+	const char *of;        /* for tally_init */
+};
+
+/* All of it is borrowed. */
+int fetch_start(const struct blobs *blobs, const struct fetch_from *from,
+	const struct manifest *manifest, struct fetch **out, struct err *e);
 
 /* Wait until the layer is there and verified. It fails as blobs_ensure does. */
 int fetch_wait(struct fetch *f, size_t layer, struct err *e);

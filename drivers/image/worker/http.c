@@ -1,6 +1,7 @@
 /* http.c - GET by libcurl; see http.h. */
 #include "drivers/image/worker/http.h"
 
+#include "drivers/image/worker/pool.h"
 #include "schema/base/json.h"
 
 #include <curl/curl.h>
@@ -22,10 +23,12 @@
 #define CONNECT_SECONDS 15
 
 struct http {
+	struct pool *pool;
 	CURL *curl;
 	long stall_s;
 	const atomic_bool *stop; /* may be NULL */
 	char why[CURL_ERROR_SIZE];
+	char host[]; /* in the pool */
 };
 
 /* One attempt. */
@@ -40,18 +43,19 @@ struct attempt {
 	uint64_t range_from;  /* of Content-Range */
 };
 
-int http_open(struct http **out, struct err *e)
+int http_open(struct pool *pool, const char *host, struct http **out, struct err *e)
 {
 	const char *stall = getenv("RECONCILE_HTTP_STALL_SECONDS");
-	struct http *h = xmalloc(sizeof(*h));
+	struct http *h = xmalloc(sizeof(*h) + strlen(host) + 1);
 
-	*h = (struct http){.stall_s = STALL_SECONDS};
+	*h = (struct http){.pool = pool, .stall_s = STALL_SECONDS};
 	if (stall && atoi(stall) > 0)
 		h->stall_s = atoi(stall);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(h->curl = curl_easy_init())) {
+	if (pool_take(pool, host, &h->curl, e) < 0) {
 		free(h);
-		return err_set(e, ERR_FAILED, "libcurl cannot start");
+		return -1;
 	}
+	memcpy(h->host, host, strlen(host) + 1);
 	*out = h;
 	return 0;
 }
@@ -60,7 +64,8 @@ void http_close(struct http *h)
 {
 	if (!h)
 		return;
-	curl_easy_cleanup(h->curl);
+	curl_easy_reset(h->curl); /* nothing of ours is in it any more */
+	pool_give(h->pool, h->host, h->curl);
 	free(h);
 }
 
@@ -261,6 +266,7 @@ static void set_options(struct attempt *t, const char *url)
 	char range[32];
 
 	curl_easy_reset(c);
+	pool_share(t->h->pool, c);
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -281,6 +287,8 @@ static void set_options(struct attempt *t, const char *url)
 		curl_easy_setopt(c, CURLOPT_POSTFIELDS, t->rq->form);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+	if (getenv("SSL_CERT_DIR"))
+		curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
 	if (t->rq->sink->have) {
 		/* Not CURLOPT_RESUME_FROM: with it libcurl fails when the server sends everything. */
 		snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->rq->sink->have);
@@ -334,7 +342,7 @@ static int transfer(struct attempt *t, const char *url, bool authorize)
 	t->h->why[0] = '\0';
 	set_options(t, url);
 	curl_easy_setopt(t->h->curl, CURLOPT_HTTPHEADER, list);
-	rc = curl_easy_perform(t->h->curl);
+	rc = pool_perform(t->h->pool, t->h->curl);
 	curl_slist_free_all(list);
 	curl_easy_getinfo(t->h->curl, CURLINFO_RESPONSE_CODE, &t->answer->status);
 	if (rc != CURLE_OK && t->answer->status >= 400 && !t->refused)
@@ -424,6 +432,7 @@ static void wait_before(struct http *h, int failures, bool answered)
 int http_get(struct http *h, const struct http_request *rq, struct http_answer *answer,
 	struct err *e)
 {
+	const int most = rq->attempts ? rq->attempts : ATTEMPTS_MAX;
 	int failures = 0;
 
 	for (int total = 1;; total++) {
@@ -440,7 +449,7 @@ int http_get(struct http *h, const struct http_request *rq, struct http_answer *
 		if (!rc && !is_busy(answer->status))
 			return 0;
 		failures = rq->sink->have > had ? 1 : failures + 1;
-		if (rc < 0 || is_stopped(h) || failures >= ATTEMPTS_MAX || total >= ATTEMPTS_TOTAL) {
+		if (rc < 0 || is_stopped(h) || failures >= most || total >= ATTEMPTS_TOTAL) {
 			if (rc && e)
 				*e = why;
 			return rc ? -1 : 0;

@@ -34,6 +34,7 @@ struct http_request {
 	struct http_sink *sink;
 	const char *form;          /* a POST with these fields, encoded; NULL: a GET. Never logged, and
 	                            * never sent to where a redirect leads */
+	int attempts;              /* in a row without a new byte; 0: as many as are reasonable */
 };
 
 struct http_answer {
@@ -44,7 +45,10 @@ struct http_answer {
 	size_t body_len;
 };
 
-int http_open(struct http **out, struct err *e);
+struct pool;
+
+/* Requests to one host, HOST[:PORT], one after the other, over connections of the pool, which is borrowed. */
+int http_open(struct pool *pool, const char *host, struct http **out, struct err *e);
 void http_close(struct http *h);
 static inline void http_drop(struct http **h)
 {

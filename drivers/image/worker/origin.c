@@ -87,7 +87,7 @@ static int open_registry(struct origin *s, struct err *e)
 		return err_set(e, ERR_SPEC, "the reference and \"digest\" name different digests");
 	if (!s->pin)
 		s->pin = s->ref.digest;
-	if (registry_open(s->arena, &s->ref, &s->registry, e) < 0)
+	if (registry_open(s->arena, &s->ref, &s->access, &s->registry, e) < 0)
 		return -1;
 	s->blobs.registry = s->registry;
 	return 0;
@@ -288,6 +288,19 @@ bool origin_is_remote(const struct origin *s)
 	return s->kind->open == open_registry;
 }
 
+/* NULL: there are none, and those of the environment hold. */
+static const char *const *mirrors_of(struct arena *a, const json_t *list)
+{
+	const char **v = arena_array(a, json_array_size(list) + 1, sizeof(*v));
+	size_t i, n = 0;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+		if (json_is_string(one))
+			v[n++] = json_string_value(one);
+	return n ? v : NULL;
+}
+
 int origin_parse(struct origin *s, const json_t *request, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -306,6 +319,13 @@ int origin_parse(struct origin *s, const json_t *request, struct err *e)
 	s->pin = json_str(request, "digest", NULL);
 	if (s->pin && !ref_is_digest(s->pin))
 		return err_set(e, ERR_SPEC, "\"%.100s\" is not a sha256 digest", s->pin);
+	if (origin_is_remote(s) && !s->access.pool) {
+		if (pool_new(&s->own_pool, e) < 0)
+			return -1;
+		s->access.pool = s->own_pool;
+	}
+	s->access.auth_file = json_str(request, "auth_file", NULL);
+	s->access.mirrors = mirrors_of(s->arena, json_object_get(request, "mirrors"));
 	return ref_platform(s->arena, json_str(request, "platform", NULL), &s->platform, e);
 }
 
@@ -352,6 +372,8 @@ int origin_confine(const struct origin *s, const char *const *writable, struct e
 		add_env(a, &read, "SSL_CERT_DIR", "");
 		add_env(a, &read, "DOCKER_CONFIG", "");
 		add_env(a, &read, "HOME", "/.docker");
+		if (s->access.auth_file)
+			*vec_push(a, &read) = s->access.auth_file;
 	}
 	*vec_push(a, &read) = NULL;
 	c.read = read.v;
@@ -360,11 +382,28 @@ int origin_confine(const struct origin *s, const char *const *writable, struct e
 	return confine_calls(remote ? CONFINE_NETWORK : CONFINE_LOCAL, e);
 }
 
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e)
+{
+	const char *blobs = folder;
+
+	if (origin_is_remote(s)) {
+		if (!cache_dir)
+			return err_set(e, ERR_USAGE, "cache_dir is missing");
+		blobs = arena_printf(s->arena, "%s/oci/blobs/sha256", cache_dir);
+		if (dir_make(AT_FDCWD, blobs, 0700, e) < 0)
+			return -1;
+	}
+	return origin_confine(s, (const char *const[]){blobs, folder, NULL}, e);
+}
+
 void origin_close(struct origin *s)
 {
 	fetch_close(s->fetch);
 	s->fetch = NULL;
 	registry_drop(&s->registry);
+	pool_free(s->own_pool);
+	s->own_pool = NULL;
 	tarball_close(s->tarball);
 	fd_close(&s->file);
 	fd_close(&s->blobs.dir_fd);
@@ -390,11 +429,12 @@ int origin_load(struct origin *s, const char *id, const char *cache_dir, struct 
 int origin_start(struct origin *s, struct err *e)
 {
 	const struct ref *ref = origin_is_remote(s) ? &s->ref : NULL;
+	const struct fetch_from from = {ref, &s->access, s->of};
 
 	/* Its connection is not needed any more: each thread has one of its own. */
 	registry_drop(&s->registry);
 	s->blobs.registry = NULL;
-	if (s->kind->blobs && fetch_start(&s->blobs, ref, &s->manifest, &s->fetch, e) < 0)
+	if (s->kind->blobs && fetch_start(&s->blobs, &from, &s->manifest, &s->fetch, e) < 0)
 		return -1;
 	return ref ? confine_calls(CONFINE_LOCAL, e) : 0;
 }

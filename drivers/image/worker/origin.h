@@ -15,6 +15,7 @@
 #include "drivers/image/worker/blobs.h"
 #include "drivers/image/worker/docker.h"
 #include "drivers/image/worker/fetch.h"
+#include "drivers/image/worker/pool.h"
 
 #include <sys/stat.h>
 
@@ -26,6 +27,7 @@ struct origin {
 	const char *name;          /* as the user wrote it */
 	const char *pin;           /* or NULL */
 	struct ref ref;            /* oci */
+	struct registry_access access;
 	const char *path, *tag;    /* the others; tag may be NULL */
 	struct platform platform;
 	struct registry *registry;
@@ -36,6 +38,8 @@ struct origin {
 	struct stat seen;          /* of it, before it was read */
 	struct blobs blobs;
 	struct fetch *fetch;
+	struct pool *own_pool;     /* closed with the origin */
+	const char *of;            /* what progress is said under; NULL: it is the only one */
 
 	/* After origin_load. */
 	struct manifest manifest;
@@ -44,8 +48,15 @@ struct origin {
 
 #define SOURCE_INIT(a) {.arena = (a), .file = -1, .blobs = {.dir_fd = -1}}
 
-/* Exactly one of the keys above has to be in the request; "digest" and "platform" may be. Reads
- * nothing else. */
+/* Of several origins that share their connections: before origin_parse, which else makes a pool. */
+static inline void origin_share(struct origin *s, struct pool *pool, const char *of)
+{
+	s->access.pool = pool;
+	s->of = of;
+}
+
+/* Exactly one of the keys above has to be in the request; "digest", "platform", "auth_file" and
+ * "mirrors" may be. Reads nothing else. */
 int origin_parse(struct origin *s, const json_t *request, struct err *e);
 void origin_close(struct origin *s);
 
@@ -56,6 +67,11 @@ bool origin_is_remote(const struct origin *s);
  * writing (NULL-terminated), the network for a registry. Before origin_open, which reads foreign
  * bytes. */
 int origin_confine(const struct origin *s, const char *const *writable, struct err *e);
+
+/* The same for who makes something: the cache, if the origin needs it, and that folder, if it is not NULL,
+ * can be written. */
+int origin_confine_making(const struct origin *s, const char *cache_dir, const char *folder,
+	struct err *e);
 
 int origin_open(struct origin *s, struct err *e);
 

@@ -42,21 +42,6 @@ int pull_resolve(const json_t *request, json_t **result, struct err *e)
 
 /* ---- fetch ------------------------------------------------------------------------------ */
 
-/* From here on nothing but the cache, and images if it is not NULL, can be changed. */
-static int confine(struct origin *s, const json_t *rq, const char *images, struct err *e)
-{
-	const char *cache = json_str(rq, "cache_dir", NULL), *blobs = images;
-
-	if (origin_is_remote(s)) {
-		if (!cache)
-			return err_set(e, ERR_USAGE, "cache_dir is missing");
-		blobs = arena_printf(s->arena, "%s/oci/blobs/sha256", cache);
-		if (dir_make(AT_FDCWD, blobs, 0700, e) < 0)
-			return -1;
-	}
-	return origin_confine(s, (const char *const[]){blobs, images, NULL}, e);
-}
-
 struct fetched {
 	const char *id, *tag;
 	uint64_t bytes;
@@ -68,7 +53,9 @@ static int fetch(struct origin *s, const json_t *rq, struct fetched *out, struct
 		return -1;
 	if (!origin_is_remote(s))
 		return err_set(e, ERR_USAGE, "only what is in a registry can be fetched");
-	if (confine(s, rq, NULL, e) < 0 || origin_open(s, e) < 0 || origin_resolve(s, &out->id, e) < 0)
+	if (!s->of && origin_confine_making(s, json_str(rq, "cache_dir", NULL), NULL, e) < 0)
+		return -1;
+	if (origin_open(s, e) < 0 || origin_resolve(s, &out->id, e) < 0)
 		return -1;
 	out->tag = tag_means(s, rq, out->id);
 	if (origin_load(s, out->id, json_str(rq, "cache_dir", NULL), e) < 0 || origin_start(s, e) < 0)
@@ -86,10 +73,19 @@ static int fetch(struct origin *s, const json_t *rq, struct fetched *out, struct
 
 int pull_fetch(const json_t *request, json_t **result, struct err *e)
 {
+	return pull_fetch_of(request, NULL, NULL, result, e);
+}
+
+int pull_fetch_of(const json_t *request, struct pool *pool, const char *of, json_t **result,
+	struct err *e)
+{
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct origin s = SOURCE_INIT(&a);
 	struct fetched got = {0};
-	int rc = fetch(&s, request, &got, e);
+	int rc;
+
+	origin_share(&s, pool, of);
+	rc = fetch(&s, request, &got, e);
 
 	if (!rc)
 		*result = json_pack("{s:s, s:s, s:o, s:I}", "id", got.id, "ref", origin_text(&s),
@@ -142,7 +138,7 @@ static int pull(struct origin *s, const json_t *rq, struct flatten_job *job, uin
 	if (!ref_is_digest(job->id))
 		return err_set(e, ERR_USAGE, "id is missing or not a digest");
 	images = arena_printf(s->arena, "%s/images", json_str(rq, "state_dir", ""));
-	if (open_target(s->arena, rq, job, e) < 0 || confine(s, rq, images, e) < 0 ||
+	if (open_target(s->arena, rq, job, e) < 0 || origin_confine_making(s, json_str(rq, "cache_dir", NULL), images, e) < 0 ||
 		origin_open(s, e) < 0 ||
 		origin_load(s, job->id, json_str(rq, "cache_dir", NULL), e) < 0)
 		return -1;

@@ -1,4 +1,11 @@
-/* registry.h - one repository of a registry (OCI distribution, v2). */
+/* registry.h - one repository of a registry (OCI distribution, v2), and its mirrors.
+ *
+ * Mirrors are asked first, in their order, and the registry itself last. One that cannot be reached, does
+ * not let us in, has not what was asked for or gives something else is passed over, with a warning. Each
+ * has its own login, and gets no other's.
+ *
+ * RECONCILE_MIRRORS names mirrors for whole registries: "docker.io=mirror.lan:5000/hub ghcr.io=...".
+ */
 #pragma once
 
 #include "drivers/image/ref.h"
@@ -8,7 +15,16 @@
 
 struct registry;
 
-int registry_open(struct arena *a, const struct ref *ref, struct registry **out, struct err *e);
+/* Where else a repository may be, and who we are there. */
+struct registry_access {
+	const char *const *mirrors; /* HOST[:PORT][/PREFIX], NULL-terminated; NULL: those of the environment */
+	const char *auth_file;      /* or NULL */
+	struct pool *pool;
+};
+
+/* access is borrowed. */
+int registry_open(struct arena *a, const struct ref *ref, const struct registry_access *access,
+	struct registry **out, struct err *e);
 void registry_close(struct registry *r);
 static inline void registry_drop(struct registry **r)
 {
@@ -26,3 +42,7 @@ int registry_manifest(struct registry *r, struct arena *a, const char *reference
 
 /* A blob into a sink. The caller verifies its digest. */
 int registry_blob(struct registry *r, const char *digest, struct http_sink *sink, struct err *e);
+
+/* What came last was not what it is called: its source is not asked again. false: it was the registry
+ * itself. */
+bool registry_distrust(struct registry *r);

@@ -27,7 +27,7 @@ void tally_layer(struct tally *t, size_t layer, uint64_t *counted, uint64_t done
 	pthread_mutex_lock(&t->lock);
 	t->done += done - *counted; /* may wrap around, and comes out right */
 	*counted = done;
-	report_progress(t->what, t->done, t->total);
-	report_progress(what, done, t->manifest->layers[layer].blob.size);
+	report_progress_of(t->of, t->what, t->done, t->total);
+	report_progress_of(t->of, what, done, t->manifest->layers[layer].blob.size);
 	pthread_mutex_unlock(&t->lock);
 }

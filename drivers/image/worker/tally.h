@@ -14,6 +14,7 @@ struct manifest;
 
 struct tally {
 	const char *what;     /* the whole: one word */
+	const char *of;       /* which one of several; NULL: there is only one. May be set after tally_init */
 	const struct manifest *manifest;
 	uint64_t done, total; /* of all parts; total 0: not known */
 	pthread_mutex_t lock; /* of done, and of the order in which it is told */

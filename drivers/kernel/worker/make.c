@@ -7,6 +7,7 @@
 
 #include "drivers/kernel/worker/make.h"
 
+#include "drivers/kernel/worker/bzimage.h"
 #include "drivers/kernel/worker/initrd.h"
 #include "drivers/sys/confine.h"
 #include "drivers/sys/copy.h"
@@ -19,17 +20,22 @@
 #include <unistd.h>
 
 #define FORMAT "reconcile kernel 1\n" /* changes when the same inputs have to give a new id */
+#define FORMAT_ELF "reconcile kernel 1 elf\n"
+#define FORMAT_IMAGE "reconcile kernel 1 image\n"
 #define KERNEL_MAX (512u * 1024 * 1024)
+#define INITRD_MAX (256u * 1024 * 1024)
 #define PIECE (256u * 1024)
 #define ID_BYTES 16
 #define ID_MAX (2 * ID_BYTES + 1)
 
 struct make {
 	struct arena arena;
-	const char *file, *modules, *guest, *state_dir, *expect;
-	bool only_id;
+	const char *file, *modules, *own_initrd, *image, *guest, *state_dir, *expect;
+	bool only_id, elf;
 	int kernel;           /* opened */
 	uint64_t kernel_size;
+	bool unpack;          /* the ELF file in it is what is wanted */
+	struct bzimage packed;
 	struct initrd initrd;
 	char id[ID_MAX];
 };
@@ -46,12 +52,15 @@ static int read_request(const json_t *request, struct make *m, struct err *e)
 {
 	m->file = json_str(request, "file", "");
 	m->modules = json_str(request, "modules", NULL);
+	m->own_initrd = json_str(request, "initrd", NULL);
+	m->image = json_str(request, "image", NULL);
+	m->elf = json_flag(request, "elf", false);
 	m->guest = json_str(request, "guest", "");
 	m->state_dir = json_str(request, "state_dir", "");
 	m->expect = json_str(request, "id", NULL);
 	m->only_id = json_flag(request, "only_id", false);
-	if (*m->file != '/' || *m->guest != '/' || *m->state_dir != '/' ||
-		(m->modules && *m->modules != '/'))
+	if ((*m->file != '/' && !(m->image && m->only_id)) || *m->guest != '/' || *m->state_dir != '/' ||
+		(m->modules && *m->modules != '/') || (m->own_initrd && *m->own_initrd != '/'))
 		return err_set(e, ERR_FAILED, "kernel request: a path is missing or not absolute");
 	return 0;
 }
@@ -74,14 +83,19 @@ static int open_kernel(struct make *m, struct err *e)
 }
 
 /* A bzImage has "HdrS" at 0x202 (Documentation/arch/x86/boot.rst), a vmlinux is an ELF file. */
-static int check_kernel(const struct make *m, struct err *e)
+static int check_kernel(struct make *m, struct err *e)
 {
 	unsigned char head[0x206] = {0};
 	ssize_t n = pread(m->kernel, head, sizeof(head), 0);
 
 	if (n < 0)
 		return err_sys(e, errno, "kernel %s: cannot read it", m->file);
-	if (!memcmp(head, "\177ELF", 4) || !memcmp(head + 0x202, "HdrS", 4))
+	if (!memcmp(head, "\177ELF", 4))
+		return 0;
+	m->unpack = m->elf && bzimage_is(head, sizeof(head));
+	if (m->unpack)
+		return bzimage_find(m->kernel, m->kernel_size, m->file, &m->packed, e);
+	if (bzimage_is(head, sizeof(head)))
 		return 0;
 	err_set(e, ERR_CONTENT, "kernel %s: is neither a bzImage nor an ELF kernel", m->file);
 	return err_hint(e, "name the file that a boot loader loads, such as /boot/vmlinuz-VERSION");
@@ -115,19 +129,48 @@ static int hash_file(EVP_MD_CTX *c, int fd, uint64_t size, const char *what, str
 	return 0;
 }
 
-static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+/* Of a kernel in an image: the image says what is in it, and we what comes to it. */
+static int image_id(EVP_MD_CTX *c, struct make *m, struct err *e)
 {
-	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	const char *added = m->own_initrd ? m->own_initrd : m->guest;
+	char *data;
+	size_t n;
+
+	EVP_DigestUpdate(c, FORMAT_IMAGE, strlen(FORMAT_IMAGE));
+	EVP_DigestUpdate(c, m->image, strlen(m->image) + 1);
+	EVP_DigestUpdate(c, m->elf ? "elf" : "any", 3);
+	EVP_DigestUpdate(c, m->own_initrd ? "own" : "our", 3);
+	if (file_read(&m->arena, AT_FDCWD, added, INITRD_MAX, &data, &n, e) < 0)
+		return err_wrap(e, "initrd");
+	EVP_DigestUpdate(c, data, n);
+	return 0;
+}
+
+static int content_id(EVP_MD_CTX *c, struct make *m, int kernel, struct err *e)
+{
 	const uint64_t sizes[2] = {m->kernel_size, m->initrd.n};
 
-	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
-		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
-	EVP_DigestUpdate(c, FORMAT, strlen(FORMAT));
+	/* What is made depends on nothing but what it is made from. */
+	if (m->unpack)
+		EVP_DigestUpdate(c, FORMAT_ELF, strlen(FORMAT_ELF));
+	else
+		EVP_DigestUpdate(c, FORMAT, strlen(FORMAT));
 	EVP_DigestUpdate(c, sizes, sizeof(sizes));
 	if (hash_file(c, kernel, m->kernel_size, m->file, &m->arena, e) < 0)
 		return -1;
 	EVP_DigestUpdate(c, m->initrd.data, m->initrd.n);
+	return 0;
+}
+
+static int compute_id(struct make *m, int kernel, char id[ID_MAX], struct err *e)
+{
+	_cleanup_(free_digest) EVP_MD_CTX *c = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	if (!c || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
+		return err_set(e, ERR_SYSTEM, "cannot start SHA-256");
+	if (m->image ? image_id(c, m, e) < 0 : content_id(c, m, kernel, e) < 0)
+		return -1;
 	if (EVP_DigestFinal_ex(c, digest, NULL) != 1)
 		return err_set(e, ERR_SYSTEM, "cannot finish SHA-256");
 	for (int i = 0; i < ID_BYTES; i++)
@@ -152,21 +195,42 @@ static int create(int dir, const char *name, int *fd, struct err *e)
 	return *fd < 0 ? err_sys(e, errno, "cannot create %s", name) : 0;
 }
 
-static int fill_folder(struct make *m, int dir, struct err *e)
+/* What counts is what was copied, not what was read before. */
+static int check_copy(struct make *m, int copy, struct err *e)
 {
-	_cleanup_fd_ int kernel = -1, initrd = -1;
 	char id[ID_MAX];
 
-	if (create(dir, "kernel", &kernel, e) < 0 || copy_kernel(m, kernel, e) < 0 ||
-		create(dir, "initrd", &initrd, e) < 0)
-		return -1;
-	if (fd_write_all(initrd, m->initrd.data, m->initrd.n) < 0 || fsync(initrd) < 0)
-		return err_sys(e, errno, "cannot write the initrd");
-	/* What counts is what was copied, not what was read before. */
-	if (compute_id(m, kernel, id, e) < 0)
+	if (compute_id(m, copy, id, e) < 0)
 		return -1;
 	if (strcmp(id, m->id) != 0)
 		return err_set(e, ERR_CONFLICT, "kernel %s: was changed while it was copied", m->file);
+	return 0;
+}
+
+/* The user's file is copied first, into a file without a name, and the copy unpacked: what was checked is
+ * what is unpacked. */
+static int unpack_kernel(struct make *m, int dir, int to, struct err *e)
+{
+	_cleanup_fd_ int copy = openat(dir, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+
+	if (copy < 0)
+		return err_sys(e, errno, "cannot create a temporary file");
+	if (copy_kernel(m, copy, e) < 0 || check_copy(m, copy, e) < 0)
+		return -1;
+	return bzimage_unpack(copy, &m->packed, m->file, to, e);
+}
+
+static int fill_folder(struct make *m, int dir, struct err *e)
+{
+	_cleanup_fd_ int kernel = -1, initrd = -1;
+
+	if (create(dir, "kernel", &kernel, e) < 0 || create(dir, "initrd", &initrd, e) < 0)
+		return -1;
+	if (m->unpack ? unpack_kernel(m, dir, kernel, e) < 0 :
+		copy_kernel(m, kernel, e) < 0 || check_copy(m, kernel, e) < 0)
+		return -1;
+	if (fd_write_all(initrd, m->initrd.data, m->initrd.n) < 0 || fsync(initrd) < 0)
+		return err_sys(e, errno, "cannot write the initrd");
 	return fsync(kernel) < 0 || fsync(dir) < 0 ? err_sys(e, errno, "cannot sync the kernel") : 0;
 }
 
@@ -178,9 +242,15 @@ static bool has_size(int dir, const char *path, uint64_t size)
 		(uint64_t)st.st_size == size;
 }
 
+/* Of the kernel that is made. */
+static uint64_t made_size(const struct make *m)
+{
+	return m->unpack ? m->packed.size : m->kernel_size;
+}
+
 static bool is_whole(struct make *m, int kernels)
 {
-	return has_size(kernels, arena_printf(&m->arena, "%s/kernel", m->id), m->kernel_size) &&
+	return has_size(kernels, arena_printf(&m->arena, "%s/kernel", m->id), made_size(m)) &&
 		has_size(kernels, arena_printf(&m->arena, "%s/initrd", m->id), m->initrd.n);
 }
 
@@ -238,26 +308,57 @@ static json_t *answer(struct make *m)
 		json_string(arena_printf(&m->arena, "kernels/%s/kernel", m->id)));
 	json_object_set_new(r, "initrd",
 		json_string(arena_printf(&m->arena, "kernels/%s/initrd", m->id)));
-	json_object_set_new(r, "kernel_size", json_integer((json_int_t)m->kernel_size));
-	json_object_set_new(r, "initrd_size", json_integer((json_int_t)m->initrd.n));
 	json_object_set_new(r, "modules", used);
+	if (!m->initrd.n)
+		return r;
+	json_object_set_new(r, "kernel_size", json_integer((json_int_t)made_size(m)));
+	json_object_set_new(r, "initrd_size", json_integer((json_int_t)m->initrd.n));
 	return r;
+}
+
+/* cpio, or packed in one of the ways that kernels unpack; a loader does not look at it. */
+static int read_initrd(struct make *m, struct err *e)
+{
+	char *data;
+
+	if (file_read(&m->arena, AT_FDCWD, m->own_initrd, INITRD_MAX, &data, &m->initrd.n, e) < 0)
+		return err_wrap(e, "initrd");
+	m->initrd.data = data;
+	if (!m->initrd.n)
+		return err_set(e, ERR_CONTENT, "initrd %s: is empty", m->own_initrd);
+	return 0;
+}
+
+static int get_initrd(struct make *m, struct err *e)
+{
+	if (m->own_initrd)
+		return read_initrd(m, e);
+	return initrd_build(&m->arena, m->guest, m->modules, &m->initrd, e);
+}
+
+static int check_expected(const struct make *m, struct err *e)
+{
+	if (!m->expect || !strcmp(m->expect, m->id))
+		return 0;
+	err_set(e, ERR_CONFLICT, "kernel %s: it or its modules changed since the plan was made", m->file);
+	return err_hint(e, "run the command again");
 }
 
 int kernel_make_run(const json_t *request, json_t **result, struct err *e)
 {
 	_cleanup_(make_fini) struct make m = {.kernel = -1};
 
-	if (read_request(request, &m, e) < 0 || open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0)
+	if (read_request(request, &m, e) < 0)
 		return -1;
-	if (initrd_build(&m.arena, m.guest, m.modules, &m.initrd, e) < 0 ||
-		compute_id(&m, m.kernel, m.id, e) < 0)
-		return -1;
-	if (m.expect && strcmp(m.expect, m.id) != 0) {
-		err_set(e, ERR_CONFLICT, "kernel %s: it or its modules changed since the plan was made",
-			m.file);
-		return err_hint(e, "run the command again");
+	if (m.image && m.only_id) {
+		if (compute_id(&m, -1, m.id, e) < 0)
+			return -1;
+		*result = answer(&m);
+		return 0;
 	}
+	if (open_kernel(&m, e) < 0 || check_kernel(&m, e) < 0 || get_initrd(&m, e) < 0 ||
+		compute_id(&m, m.kernel, m.id, e) < 0 || check_expected(&m, e) < 0)
+		return -1;
 	if (!m.only_id && write_files(&m, e) < 0)
 		return -1;
 	*result = answer(&m);
