@@ -94,7 +94,7 @@ bool ending_from_report(struct arena *a, const char *report, size_t n, const cha
 			break; /* half a line: the writer was cut off */
 		next = eol + 1;
 		if (json_parse(line, (size_t)(eol - line), "report", &event, NULL) < 0 ||
-			json_int(event, "v", 0) != GUEST_PROTO_VERSION ||
+			json_int(event, "v", 0) != GUEST_RECORD_VERSION ||
 			strcmp(json_str(event, "nonce", ""), nonce) != 0)
 			continue;
 		found = take_event(a, event, found, out);

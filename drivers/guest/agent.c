@@ -24,6 +24,7 @@
 #define HELLO_FIRST_MS 1000 /* then twice as long each time */
 #define ERROR_TEXT_MAX 400
 #define NONCE_TEXT_MAX 17
+#define AGENT_VERSION 1 /* what this side speaks: one operation at a time on a channel */
 
 /* ---- messages --------------------------------------------------------------------------- */
 
@@ -158,9 +159,9 @@ static int hello_answer(struct agent *a, const json_t *message, const char *nonc
 	if (!json_is_true(json_object_get(message, "ok")) ||
 		strcmp(json_str(message, "nonce", ""), nonce) != 0)
 		return 1;
-	if (json_int(message, "v", 0) != GUEST_PROTO_VERSION)
+	if (json_int(message, "v", 0) != AGENT_VERSION)
 		return err_set(e, ERR_GUEST, "the guest's agent speaks another version of the "
-			"protocol, not %d", GUEST_PROTO_VERSION);
+			"protocol, not %d", AGENT_VERSION);
 	copy_id(message, "boot_id", a->boot_id);
 	copy_id(message, "boot_nonce", a->boot_nonce);
 	return 0;
@@ -169,7 +170,7 @@ static int hello_answer(struct agent *a, const json_t *message, const char *nonc
 static int send_hello(struct agent *a, int64_t id, const char *nonce, int64_t deadline,
 	struct err *e)
 {
-	_cleanup_json_ json_t *hello = json_pack("{s:i, s:I, s:s, s:s}", "v", GUEST_PROTO_VERSION,
+	_cleanup_json_ json_t *hello = json_pack("{s:i, s:I, s:s, s:s}", "v", AGENT_VERSION,
 		"id", (json_int_t)id, "op", "hello", "nonce", nonce);
 	/* Ends half a line that an earlier client left. */
 	int r = lines_write(&a->lines, "\n", 1, deadline, e);

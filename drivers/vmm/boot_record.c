@@ -229,7 +229,7 @@ int boot_record_text(struct arena *a, const struct boot_input *in, const char **
 		return -1;
 	if (config && !json_is_object(config))
 		return err_set(e, ERR_CONTENT, "the image's configuration is not an object");
-	record = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", GUEST_PROTO_VERSION, "vm", name,
+	record = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "v", GUEST_RECORD_VERSION, "vm", name,
 		"instance", in->instance, "nonce", in->nonce, "hostname", name, "init",
 		inits[in->vm->init <= INIT_IMAGE ? in->vm->init : INIT_AUTO]);
 	if (!record)

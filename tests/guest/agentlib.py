@@ -47,7 +47,8 @@ def true(what, text="not so"):
 class Agent:
     """One channel. Every wait is bounded."""
 
-    def __init__(self, path, hello=True, timeout=20):
+    def __init__(self, path, hello=True, timeout=20, v=1):
+        self.v = v
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
@@ -74,12 +75,30 @@ class Agent:
         line, self.buf = self.buf.split(b"\n", 1)
         if len(line) + 1 > 65536:
             raise AssertionError(f"a line of {len(line)} bytes")
-        return json.loads(line)
+        msg = json.loads(line)
+        if msg.get("raw"):
+            msg["bytes"] = self.recv_raw(msg["raw"])
+        return msg
+
+    def recv_raw(self, n):
+        """What a line announced; ended by ";" and a newline."""
+        true(1 <= n <= 32768, f"{n} bytes announced")
+        while len(self.buf) < n + 2:
+            got = self.sock.recv(65536)
+            if not got:
+                raise EOFError("the agent closed the channel")
+            self.buf += got
+        data, end, self.buf = self.buf[:n], self.buf[n:n + 2], self.buf[n + 2:]
+        equal(end, b";\n")
+        return data
+
+    def send_raw(self, data, **msg):
+        self.raw(json.dumps({**msg, "raw": len(data)}).encode() + b"\n" + data + b";\n")
 
     def hello(self):
         nonce = os.urandom(8).hex()
         self.raw(b"\n")
-        self.send(v=1, id=1, op="hello", nonce=nonce)
+        self.send(v=self.v, id=1, op="hello", nonce=nonce)
         while True:
             reply = self.recv()
             if reply.get("nonce") == nonce:

@@ -104,9 +104,9 @@ class Vm:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"QEMU did not end; console: {self.text('console')[-1500:]}") from None
 
-    def agent(self, i=0):
+    def agent(self, i=0, v=1):
         wait_until(lambda: os.path.exists(f"{self.work}/agent{i}"))
-        return Agent(f"{self.work}/agent{i}", timeout=BOOT_S)
+        return Agent(f"{self.work}/agent{i}", timeout=BOOT_S, v=v)
 
     def qmp(self, command, **args):
         if not self.qmp_sock:

@@ -166,7 +166,7 @@ static int parse_map(const struct jsonlite_node *map, struct boot *b, struct why
 {
 	size_t n_env;
 
-	if (map->type != JSONLITE_MAP || jsonlite_int(map, "v", 0) != GUEST_PROTO_VERSION)
+	if (map->type != JSONLITE_MAP || jsonlite_int(map, "v", 0) != GUEST_RECORD_VERSION)
 		return wrong(w, "it is not of version 1; host and guest programs do not fit together");
 	if (get_str(map, "vm", &b->vm, w) < 0 || get_str(map, "instance", &b->instance, w) < 0 ||
 		get_str(map, "nonce", &b->nonce, w) < 0 ||

@@ -1,9 +1,7 @@
 /* chan.c - one channel of the agent. */
 #include "drivers/guest/inside/chan.h"
 
-#include "drivers/guest/inside/base64.h"
 #include "drivers/guest/inside/guest.h"
-#include "drivers/guest/inside/jsonlite.h"
 #include "drivers/guest/inside/jsonout.h"
 #include "drivers/guest/inside/request.h"
 #include "drivers/guest/inside/sysfile.h"
@@ -26,10 +24,12 @@ static void ready(void *arg, uint32_t events)
 		chan_pump(ch);
 }
 
-static void pipes_ready(void *arg, uint32_t events)
+static void forget(struct chan *ch)
 {
-	(void)events;
-	chan_pump(arg);
+	ch->version = 0;
+	ch->skipping = ch->again = false;
+	ch->raw.n = 0;
+	ch->in_at = ch->in_n = ch->out_at = ch->out_n = 0;
 }
 
 int chan_open(struct chan *ch, struct guest *g, int fd, enum chan_kind kind)
@@ -37,11 +37,8 @@ int chan_open(struct chan *ch, struct guest *g, int fd, enum chan_kind kind)
 	ch->guest = g;
 	ch->kind = kind;
 	ch->fd = fd;
-	ch->greeted = ch->skipping = ch->again = false;
-	ch->op = CHAN_IDLE;
-	ch->in_at = ch->in_n = ch->out_at = ch->out_n = 0;
+	forget(ch);
 	ch->source = (struct source){.ready = ready, .arg = ch};
-	ch->pipes = (struct source){.ready = pipes_ready, .arg = ch};
 	if (loop_add(&g->loop, fd, &ch->source) < 0) {
 		ch->kind = CHAN_FREE;
 		return -1;
@@ -49,26 +46,16 @@ int chan_open(struct chan *ch, struct guest *g, int fd, enum chan_kind kind)
 	return 0;
 }
 
-static void abort_op(struct chan *ch)
-{
-	if (ch->op == CHAN_EXEC)
-		exec_abort(ch);
-	else if (ch->op != CHAN_IDLE)
-		files_abort(ch);
-	ch->op = CHAN_IDLE;
-}
-
 void chan_new_client(struct chan *ch)
 {
-	abort_op(ch);
-	ch->greeted = false;
+	stream_abort_all(ch);
+	ch->version = 0;
 }
 
 void chan_hangup(struct chan *ch)
 {
-	abort_op(ch);
-	ch->greeted = ch->skipping = ch->again = false;
-	ch->in_at = ch->in_n = ch->out_at = ch->out_n = 0;
+	stream_abort_all(ch);
+	forget(ch);
 	if (ch->kind != CHAN_SOCKET)
 		return;
 	sysfile_close(&ch->fd);
@@ -95,11 +82,13 @@ size_t chan_data_room(const struct chan *ch)
 
 	if (room <= used)
 		return 0;
-	room = (room - used) / 4 * 3;
+	room -= used;
+	if (ch->version < 2)
+		room = room / 4 * 3;
 	return room < GUEST_DATA_MAX ? room : GUEST_DATA_MAX;
 }
 
-char *chan_line(struct chan *ch, size_t *room)
+static char *tail(struct chan *ch, size_t *room)
 {
 	ch->out_n -= ch->out_at;
 	memmove(ch->out, ch->out + ch->out_at, ch->out_n);
@@ -108,58 +97,71 @@ char *chan_line(struct chan *ch, size_t *room)
 	return ch->out + ch->out_n;
 }
 
-void chan_line_done(struct chan *ch, size_t n)
-{
-	ch->out_n += n;
-}
-
-static void open_line(struct chan *ch, struct jsonout *w, int64_t id)
+void chan_line(struct chan *ch, struct jsonout *w, int64_t id)
 {
 	size_t room;
-	char *line = chan_line(ch, &room);
+	char *line = tail(ch, &room);
 
 	jsonout_open(w, line, room);
 	jsonout_int(w, "id", id);
+}
+
+void chan_line_done(struct chan *ch, struct jsonout *w)
+{
+	ch->out_n += jsonout_close(w);
 }
 
 void chan_ok(struct chan *ch, int64_t id)
 {
 	struct jsonout w;
 
-	open_line(ch, &w, id);
+	chan_line(ch, &w, id);
 	jsonout_flag(&w, "ok", true);
-	chan_line_done(ch, jsonout_close(&w));
+	chan_line_done(ch, &w);
 }
 
 void chan_fail(struct chan *ch, int64_t id, const struct why *why)
 {
 	struct jsonout w;
 
-	open_line(ch, &w, id);
+	chan_line(ch, &w, id);
 	jsonout_flag(&w, "ok", false);
 	jsonout_str(&w, "errno", why_name(why->errnum));
 	jsonout_str(&w, "error", why->msg);
-	chan_line_done(ch, jsonout_close(&w));
+	chan_line_done(ch, &w);
 }
 
-void chan_event_int(struct chan *ch, const char *event, const char *key, int64_t value)
+void chan_event_int(struct chan *ch, int64_t id, const char *event, const char *key, int64_t value)
 {
 	struct jsonout w;
 
-	open_line(ch, &w, ch->op_id);
+	chan_line(ch, &w, id);
 	jsonout_str(&w, "ev", event);
 	jsonout_int(&w, key, value);
-	chan_line_done(ch, jsonout_close(&w));
+	chan_line_done(ch, &w);
 }
 
-void chan_event_data(struct chan *ch, const char *event, const void *data, size_t n)
+static void append(struct chan *ch, const void *data, size_t n)
+{
+	memcpy(ch->out + ch->out_n, data, n);
+	ch->out_n += n;
+}
+
+void chan_event_data(struct chan *ch, int64_t id, const char *event, const void *data, size_t n)
 {
 	struct jsonout w;
 
-	open_line(ch, &w, ch->op_id);
+	chan_line(ch, &w, id);
 	jsonout_str(&w, "ev", event);
-	jsonout_data(&w, "data", data, n);
-	chan_line_done(ch, jsonout_close(&w));
+	if (ch->version < 2) {
+		jsonout_data(&w, "data", data, n);
+		chan_line_done(ch, &w);
+		return;
+	}
+	jsonout_int(&w, "raw", (int64_t)n);
+	chan_line_done(ch, &w);
+	append(ch, data, n);
+	append(ch, GUEST_RAW_END, GUEST_RAW_END_N);
 }
 
 static bool flush(struct chan *ch)
@@ -189,6 +191,22 @@ static void refuse_long_line(struct chan *ch)
 	chan_fail(ch, 0, &w);
 	ch->skipping = true;
 	ch->in_at = ch->in_n = 0;
+}
+
+/* The bytes that the last line announced, when all are here. What ends wrongly was cut off by a
+ * client that died, and is dropped. */
+static bool take_raw(struct chan *ch)
+{
+	const struct chan_raw raw = ch->raw;
+	char *data = ch->in + ch->in_at;
+
+	if (ch->in_n - ch->in_at < raw.n + GUEST_RAW_END_N)
+		return false;
+	ch->in_at += raw.n + GUEST_RAW_END_N;
+	ch->raw.n = 0;
+	if (!memcmp(data + raw.n, GUEST_RAW_END, GUEST_RAW_END_N))
+		request_raw(ch, &raw, data);
+	return true;
 }
 
 /* Take one line out of the buffer. false: there is no whole one. */
@@ -233,23 +251,9 @@ static bool read_more(struct chan *ch)
 
 static bool input(struct chan *ch)
 {
-	if (!chan_has_room(ch) || (ch->op == CHAN_EXEC && !exec_wants_input(ch)))
+	if (!chan_has_room(ch) || (ch->version < 2 && stream_input_waits(ch)))
 		return false;
-	return take_line(ch) || read_more(ch);
-}
-
-static bool operation(struct chan *ch)
-{
-	switch (ch->op) {
-	case CHAN_EXEC:
-		return exec_pump(ch);
-	case CHAN_READ:
-		return files_pump(ch);
-	case CHAN_IDLE:
-	case CHAN_WRITE:
-		break;
-	}
-	return false;
+	return (ch->raw.n ? take_raw(ch) : take_line(ch)) || read_more(ch);
 }
 
 void chan_pump(struct chan *ch)
@@ -259,7 +263,7 @@ void chan_pump(struct chan *ch)
 		bool moved = flush(ch);
 
 		if (ch->kind != CHAN_FREE)
-			moved |= operation(ch);
+			moved |= stream_pump_all(ch);
 		if (ch->kind != CHAN_FREE)
 			moved |= input(ch);
 		if (ch->kind == CHAN_FREE || !moved)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,12 +106,13 @@ static void default_signals(void)
 }
 
 /* A pipe is opened anew through /dev/stdout by programs that log there, which needs it to belong
- * to whoever does so. Devices stay whose they are. */
-static void give_pipe(int fd, uid_t uid)
+ * to whoever does so. Other devices stay whose they are. */
+static void give_pipe(const struct child *c, int fd, uid_t uid)
 {
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && fchown(fd, uid, (gid_t)-1) < 0)
+	if (fd >= 0 && fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || c->tty) &&
+		fchown(fd, uid, (gid_t)-1) < 0)
 		return; /* it then works as before, only not through /dev/stdout */
 }
 
@@ -142,7 +144,7 @@ static int become(const struct child *c, struct passwd_id *id, struct why *w)
 		return 0;
 	if (id->uid)
 		for (int i = 0; i < 3; i++)
-			give_pipe((const int[]){c->in, c->out, c->err}[i], id->uid);
+			give_pipe(c, (const int[]){c->in, c->out, c->err}[i], id->uid);
 	if (setgroups(id->n_groups, id->groups) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
 		setresuid(id->uid, id->uid, id->uid) < 0)
 		return why_set(w, errno, "cannot become user \"%s\"", c->user);
@@ -218,6 +220,10 @@ static void run_child(const struct child *c, int report, struct why *w)
 	char room[CHILD_ENV_ROOM];
 
 	setsid();
+	if (c->tty && ioctl(c->in, TIOCSCTTY, 0) < 0) {
+		why_set(w, errno, "cannot take the terminal");
+		return;
+	}
 	default_signals();
 	umask(022);
 	if (!env) {

@@ -16,6 +16,7 @@ struct child {
 	bool make_cwd;               /* create it, owned by root, when it is missing */
 	const char *user;            /* passwd.h; "": as we are */
 	int in, out, err;            /* borrowed; -1: /dev/null */
+	bool tty;                    /* they are a terminal, which becomes its own */
 };
 
 /* Start it as leader of a session and process group of its own, with default signals, umask 022

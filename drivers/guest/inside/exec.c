@@ -1,11 +1,11 @@
 /* exec.c - the agent's operation "exec". */
 #include "drivers/guest/inside/exec.h"
 
-#include "drivers/guest/inside/base64.h"
 #include "drivers/guest/inside/chan.h"
 #include "drivers/guest/inside/child.h"
 #include "drivers/guest/inside/guest.h"
 #include "drivers/guest/inside/jsonlite.h"
+#include "drivers/guest/inside/pty.h"
 #include "drivers/guest/inside/signame.h"
 #include "drivers/guest/inside/sysfile.h"
 
@@ -17,6 +17,11 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* What a terminal still holds when its last process ended comes out within moments; a process in the
+ * background that keeps it open must not keep the client. */
+#define LINGER_MS 300
+#define END_OF_FILE "\004"
 
 /* ---- start ------------------------------------------------------------------------------ */
 
@@ -39,27 +44,45 @@ static void close_pipes(struct exec *x)
 	sysfile_close(&x->err);
 }
 
-static int watch_pipes(struct chan *ch)
+static int watch_pipes(struct stream *s)
 {
-	const int fds[3] = {ch->exec.in, ch->exec.out, ch->exec.err};
+	const int fds[3] = {s->exec.in, s->exec.out, s->exec.err};
 
 	for (int i = 0; i < 3; i++)
-		if (fds[i] >= 0 && loop_add(&ch->guest->loop, fds[i], &ch->pipes) < 0)
+		if (fds[i] >= 0 && loop_add(&s->guest->loop, fds[i], &s->source) < 0)
 			return -1;
 	return 0;
 }
 
-static int start(struct chan *ch, struct child *c, bool with_stdin, struct why *w)
+static int start_piped(struct stream *s, struct child *c, bool with_stdin, struct why *w)
 {
 	_cleanup_fd_ int in = -1, out = -1, err = -1;
-	struct exec *x = &ch->exec;
+	struct exec *x = &s->exec;
 
 	if ((with_stdin && make_pipe(1, &x->in, &in) < 0) || make_pipe(0, &x->out, &out) < 0 ||
-		make_pipe(0, &x->err, &err) < 0 || watch_pipes(ch) < 0)
+		make_pipe(0, &x->err, &err) < 0 || watch_pipes(s) < 0)
 		return why_set(w, errno, "cannot make pipes");
 	c->in = in;
 	c->out = out;
 	c->err = err;
+	x->pid = child_start(c, w);
+	return x->pid < 0 ? -1 : 0;
+}
+
+static int start_on_tty(struct stream *s, struct child *c, const struct jsonlite_node *req,
+	struct why *w)
+{
+	_cleanup_fd_ int slave = -1;
+	struct exec *x = &s->exec;
+
+	if (pty_open(&x->out, &slave, w) < 0)
+		return -1;
+	pty_resize(x->out, jsonlite_int(req, "rows", 0), jsonlite_int(req, "cols", 0));
+	x->in = fcntl(x->out, F_DUPFD_CLOEXEC, 3);
+	if (x->in < 0 || watch_pipes(s) < 0)
+		return why_set(w, errno, "cannot watch the terminal");
+	c->in = c->out = c->err = slave;
+	c->tty = true;
 	x->pid = child_start(c, w);
 	return x->pid < 0 ? -1 : 0;
 }
@@ -83,6 +106,25 @@ static int read_request(const struct jsonlite_node *req, const char ***argv, con
 	return 0;
 }
 
+/* In the background: nobody talks to it any more, and it outlives the client. */
+static int start_alone(struct child *c, pid_t *pid, struct why *w)
+{
+	c->in = c->out = c->err = -1;
+	*pid = child_start(c, w);
+	return *pid < 0 ? -1 : 0;
+}
+
+static int start(struct stream *s, struct child *c, const struct jsonlite_node *req, struct why *w)
+{
+	s->exec = (struct exec){.in = -1, .out = -1, .err = -1};
+	s->exec.tty = jsonlite_flag(req, "tty", false);
+	if (jsonlite_flag(req, "detach", false))
+		return start_alone(c, &s->exec.pid, w);
+	if (s->exec.tty)
+		return start_on_tty(s, c, req, w);
+	return start_piped(s, c, jsonlite_flag(req, "stdin", false), w);
+}
+
 void exec_start(struct chan *ch, const struct jsonlite_node *req)
 {
 	const struct boot *boot = &ch->guest->boot;
@@ -96,159 +138,165 @@ void exec_start(struct chan *ch, const struct jsonlite_node *req)
 		.user = jsonlite_str(req, "user", boot->user),
 	};
 	struct why w = {0};
-	int rc = read_request(req, &argv, &env, &w);
+	struct stream *s = stream_new(ch, id, STREAM_EXEC, &w);
+	int rc = s ? read_request(req, &argv, &env, &w) : -1;
 
-	ch->exec.in = ch->exec.out = ch->exec.err = -1;
-	ch->exec.exited = ch->exec.in_eof = false;
-	ch->exec.pending_at = ch->exec.pending_n = 0;
 	c.argv = argv;
 	c.more_env = env;
+	if (s)
+		s->exec.in = s->exec.out = s->exec.err = -1;
 	if (rc == 0)
-		rc = start(ch, &c, jsonlite_flag(req, "stdin", false), &w);
+		rc = start(s, &c, req, &w);
 	free(argv);
 	free(env);
+	if (rc < 0 && s) {
+		close_pipes(&s->exec);
+		stream_free(s);
+	}
 	if (rc < 0) {
-		close_pipes(&ch->exec);
 		chan_fail(ch, id, &w);
 		return;
 	}
-	ch->op = CHAN_EXEC;
-	ch->op_id = id;
-	chan_event_int(ch, "started", "pid", ch->exec.pid);
+	chan_event_int(ch, id, "started", "pid", s->exec.pid);
+	if (jsonlite_flag(req, "detach", false)) {
+		stream_free(s);
+		chan_ok(ch, id);
+	}
 }
 
 /* ---- requests to the running one -------------------------------------------------------- */
 
-void exec_stdin(struct chan *ch, const struct jsonlite_node *req)
+void exec_input(struct stream *s, const char *data, size_t n, bool eof)
 {
-	struct exec *x = &ch->exec;
-	const struct jsonlite_node *data = jsonlite_get(req, "data");
-	size_t n = 0;
+	struct exec *x = &s->exec;
 
-	if (data && (data->type != JSONLITE_STR || data->len > BASE64_LEN(GUEST_DATA_MAX) ||
-			base64_decode((char *)(uintptr_t)data->str, data->len, &n) < 0)) {
-		struct why w;
-
-		why_set(&w, EINVAL, "\"data\" is not base64 of at most 32768 bytes");
-		exec_abort(ch);
-		chan_fail(ch, ch->op_id, &w);
+	if (n && (x->in < 0 || s->in_eof))
+		stream_took(s, n); /* nobody reads it any more */
+	else if (n && !stream_keep(s, data, n))
 		return;
-	}
-	if (n && x->in >= 0 && !x->in_eof) {
-		memcpy(x->pending, data->str, n);
-		x->pending_at = 0;
-		x->pending_n = n;
-	}
-	x->in_eof |= jsonlite_flag(req, "eof", false);
+	if (eof && x->tty && x->in >= 0 && !s->in_eof && !stream_keep(s, END_OF_FILE, 1))
+		return;
+	s->in_eof |= eof;
 }
 
-void exec_signal(struct chan *ch, const struct jsonlite_node *req)
+void exec_signal(struct stream *s, const struct jsonlite_node *req)
 {
 	int sig = signame_allowed(jsonlite_str(req, "signal", ""));
 
 	/* To its whole group, as a terminal does. Until the child is reaped the number is its. */
-	if (sig && !ch->exec.exited)
-		kill(-ch->exec.pid, sig);
+	if (sig && !s->exec.exited)
+		kill(-s->exec.pid, sig);
 }
 
-bool exec_wants_input(const struct chan *ch)
+void exec_resize(struct stream *s, const struct jsonlite_node *req)
 {
-	return ch->exec.pending_at == ch->exec.pending_n;
+	if (s->exec.tty && s->exec.out >= 0)
+		pty_resize(s->exec.out, jsonlite_int(req, "rows", 0), jsonlite_int(req, "cols", 0));
+}
+
+void exec_detach(struct stream *s, const struct jsonlite_node *req)
+{
+	struct chan *ch = s->ch;
+	struct why w;
+
+	(void)req;
+	if (stream_detach(s)) {
+		chan_ok(ch, s->id);
+		return;
+	}
+	why_set(&w, EBUSY, "%d commands are detached already", STREAM_DETACHED_MAX);
+	chan_fail(ch, 0, &w);
 }
 
 /* ---- moving data ------------------------------------------------------------------------ */
 
-static bool pump_stdin(struct exec *x)
+static bool pump_stdin(struct stream *s)
 {
-	ssize_t done;
+	struct exec *x = &s->exec;
+	int r;
 
 	if (x->in < 0)
 		return false;
-	if (x->pending_at == x->pending_n) {
-		if (x->in_eof)
-			sysfile_close(&x->in);
-		return false;
-	}
-	done = write(x->in, x->pending + x->pending_at, x->pending_n - x->pending_at);
-	if (done > 0) {
-		x->pending_at += (size_t)done;
-		return true;
-	}
-	if (errno == EAGAIN || errno == EINTR)
-		return false;
+	r = stream_drain(s, x->in);
 	/* Nobody reads it any more: what comes is thrown away. */
-	sysfile_close(&x->in);
-	x->pending_at = x->pending_n;
-	return true;
+	if (r < 0 || (!s->pending_n && s->in_eof && !x->tty))
+		sysfile_close(&x->in);
+	return r != 0;
+}
+
+static bool may_have_more(const struct exec *x)
+{
+	return !x->exited || (x->tty && loop_now_ms() < x->linger_at);
 }
 
 /* left: after the child's end only so many bytes are still its own. */
-static bool pump_output(struct chan *ch, const char *event, int *fd, int *left)
+static bool pump_output(struct stream *s, const char *event, int *fd, int *left)
 {
-	size_t room = chan_data_room(ch);
+	bool counted = s->exec.exited && !s->exec.tty;
+	size_t room = stream_room(s);
 	ssize_t got;
 
-	if (*fd < 0 || room < CHAN_DATA_MIN)
+	if (*fd < 0 || !room)
 		return false;
-	if (ch->exec.exited && (size_t)*left < room)
+	if (counted && (size_t)*left < room)
 		room = (size_t)*left;
-	got = room ? read(*fd, ch->guest->scratch, room) : 0;
+	got = room ? read(*fd, s->guest->scratch, room) : 0;
 	if (got < 0 && errno == EINTR)
 		return true;
-	if (got < 0 && errno == EAGAIN && !ch->exec.exited)
+	if (got < 0 && errno == EAGAIN && may_have_more(&s->exec))
 		return false;
 	if (got <= 0) {
 		sysfile_close(fd);
 		return true;
 	}
-	*left -= ch->exec.exited ? (int)got : 0;
-	chan_event_data(ch, event, ch->guest->scratch, (size_t)got);
+	*left -= counted ? (int)got : 0;
+	stream_data(s, event, s->guest->scratch, (size_t)got);
 	return true;
 }
 
-static void send_exit(struct chan *ch)
+static void send_exit(struct stream *s)
 {
-	int status = ch->exec.status;
+	int status = s->exec.status;
 
-	close_pipes(&ch->exec);
-	if (WIFSIGNALED(status))
-		chan_event_int(ch, "exit", "signal", WTERMSIG(status));
-	else
-		chan_event_int(ch, "exit", "code", WEXITSTATUS(status));
-	ch->op = CHAN_IDLE;
+	close_pipes(&s->exec);
+	if (s->ch && WIFSIGNALED(status))
+		chan_event_int(s->ch, s->id, "exit", "signal", WTERMSIG(status));
+	else if (s->ch)
+		chan_event_int(s->ch, s->id, "exit", "code", WEXITSTATUS(status));
+	stream_free(s);
 }
 
-bool exec_pump(struct chan *ch)
+bool exec_pump(struct stream *s)
 {
-	struct exec *x = &ch->exec;
-	bool moved = pump_stdin(x);
+	struct exec *x = &s->exec;
+	bool moved = pump_stdin(s);
 
-	moved |= pump_output(ch, "stdout", &x->out, &x->left_out);
-	moved |= pump_output(ch, "stderr", &x->err, &x->left_err);
-	if (!x->exited || x->out >= 0 || x->err >= 0 || !chan_has_room(ch))
+	moved |= pump_output(s, "stdout", &x->out, &x->left_out);
+	moved |= pump_output(s, "stderr", &x->err, &x->left_err);
+	if (!x->exited || x->out >= 0 || x->err >= 0 || (s->ch && !chan_has_room(s->ch)))
 		return moved;
-	send_exit(ch);
+	send_exit(s);
 	return true;
 }
 
-void exec_exited(struct chan *ch, int status)
+void exec_exited(struct stream *s, int status)
 {
-	struct exec *x = &ch->exec;
+	struct exec *x = &s->exec;
 
 	x->exited = true;
 	x->status = status;
 	x->left_out = x->left_err = 0;
-	if (x->out >= 0 && ioctl(x->out, FIONREAD, &x->left_out) < 0)
+	x->linger_at = x->tty ? loop_now_ms() + LINGER_MS : 0;
+	if (x->out >= 0 && !x->tty && ioctl(x->out, FIONREAD, &x->left_out) < 0)
 		x->left_out = 0;
 	if (x->err >= 0 && ioctl(x->err, FIONREAD, &x->left_err) < 0)
 		x->left_err = 0;
-	chan_pump(ch);
+	s->source.ready(s->source.arg, 0);
 }
 
-void exec_abort(struct chan *ch)
+void exec_abort(struct stream *s)
 {
-	close_pipes(&ch->exec);
-	if (!ch->exec.exited)
-		serve_doom(&ch->guest->serve, ch->exec.pid);
-	ch->op = CHAN_IDLE;
+	close_pipes(&s->exec);
+	if (!s->exec.exited)
+		serve_doom(&s->guest->serve, s->exec.pid);
 }

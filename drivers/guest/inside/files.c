@@ -1,7 +1,6 @@
 /* files.c - the agent's operations "read_file" and "write_file". */
 #include "drivers/guest/inside/files.h"
 
-#include "drivers/guest/inside/base64.h"
 #include "drivers/guest/inside/chan.h"
 #include "drivers/guest/inside/guest.h"
 #include "drivers/guest/inside/jsonlite.h"
@@ -17,11 +16,19 @@
 
 #define TMP_TRIES 16
 
-static void begin(struct chan *ch, enum chan_op op, const struct jsonlite_node *req)
+/* A stream for the request; NULL when it was refused. */
+static struct stream *begin(struct chan *ch, enum stream_kind kind, const struct jsonlite_node *req)
 {
-	ch->op = op;
-	ch->op_id = jsonlite_int(req, "id", 0);
-	ch->files.size = 0;
+	int64_t id = jsonlite_int(req, "id", 0);
+	struct why w;
+	struct stream *s = stream_new(ch, id, kind, &w);
+
+	if (!s) {
+		chan_fail(ch, id, &w);
+		return NULL;
+	}
+	s->files = (struct files){.fd = -1};
+	return s;
 }
 
 static int get_path(const struct jsonlite_node *req, const char **path, struct why *w)
@@ -32,27 +39,17 @@ static int get_path(const struct jsonlite_node *req, const char **path, struct w
 	return 0;
 }
 
-/* The operation ends with a failure. */
-static void fail(struct chan *ch, const struct why *w)
-{
-	files_abort(ch);
-	chan_fail(ch, ch->op_id, w);
-}
-
-static void succeed(struct chan *ch, bool with_mode)
+static void succeed(struct stream *s, bool with_mode)
 {
 	struct jsonout w;
-	size_t room;
-	char *line = chan_line(ch, &room);
 
-	jsonout_open(&w, line, room);
-	jsonout_int(&w, "id", ch->op_id);
+	chan_line(s->ch, &w, s->id);
 	jsonout_flag(&w, "ok", true);
-	jsonout_int(&w, "size", (int64_t)ch->files.size);
+	jsonout_int(&w, "size", (int64_t)s->files.size);
 	if (with_mode)
-		jsonout_int(&w, "mode", ch->files.mode);
-	chan_line_done(ch, jsonout_close(&w));
-	ch->op = CHAN_IDLE;
+		jsonout_int(&w, "mode", s->files.mode);
+	chan_line_done(s->ch, &w);
+	stream_free(s);
 }
 
 /* ---- read ------------------------------------------------------------------------------- */
@@ -75,39 +72,39 @@ static int open_regular(const char *path, mode_t *mode, struct why *w)
 
 void files_read(struct chan *ch, const struct jsonlite_node *req)
 {
+	struct stream *s = begin(ch, STREAM_READ, req);
 	const char *path;
 	struct why w;
 
-	ch->files.fd = -1;
+	if (!s)
+		return;
 	if (get_path(req, &path, &w) == 0)
-		ch->files.fd = open_regular(path, &ch->files.mode, &w);
-	if (ch->files.fd < 0)
-		chan_fail(ch, jsonlite_int(req, "id", 0), &w);
-	else
-		begin(ch, CHAN_READ, req);
+		s->files.fd = open_regular(path, &s->files.mode, &w);
+	if (s->files.fd < 0)
+		stream_fail(s, &w);
 }
 
-bool files_pump(struct chan *ch)
+bool files_pump(struct stream *s)
 {
-	size_t room = chan_data_room(ch);
+	size_t room = stream_room(s);
 	struct why w;
 	ssize_t got;
 
 	/* Pieces are whole ones but for the last: small ones would cost more lines. */
-	if (room < GUEST_DATA_MAX)
+	if (!room || (s->ch->version < 2 && room < GUEST_DATA_MAX))
 		return false;
-	got = read(ch->files.fd, ch->guest->scratch, room);
+	got = read(s->files.fd, s->guest->scratch, room);
 	if (got < 0 && errno == EINTR)
 		return true;
 	if (got < 0) {
 		why_set(&w, errno, "cannot read");
-		fail(ch, &w);
+		stream_fail(s, &w);
 	} else if (!got) {
-		sysfile_close(&ch->files.fd);
-		succeed(ch, true);
+		sysfile_close(&s->files.fd);
+		succeed(s, true);
 	} else {
-		ch->files.size += (uint64_t)got;
-		chan_event_data(ch, "data", ch->guest->scratch, (size_t)got);
+		s->files.size += (uint64_t)got;
+		stream_data(s, "data", s->guest->scratch, (size_t)got);
 	}
 	return true;
 }
@@ -138,24 +135,24 @@ static int open_tmp(struct files *f, struct why *w)
 
 void files_write(struct chan *ch, const struct jsonlite_node *req)
 {
-	struct files *f = &ch->files;
 	int64_t mode = jsonlite_int(req, "mode", 0644);
+	struct stream *s = begin(ch, STREAM_WRITE, req);
 	const char *path;
 	struct why w;
-	int rc = get_path(req, &path, &w);
+	int rc;
 
-	f->fd = -1;
+	if (!s)
+		return;
+	rc = get_path(req, &path, &w);
 	if (rc == 0 && (mode < 0 || mode > 07777))
 		rc = why_set(&w, EINVAL, "\"mode\" is out of range");
 	if (rc == 0) {
-		snprintf(f->path, sizeof(f->path), "%s", path);
-		f->mode = (mode_t)mode;
-		rc = open_tmp(f, &w);
+		snprintf(s->files.path, sizeof(s->files.path), "%s", path);
+		s->files.mode = (mode_t)mode;
+		rc = open_tmp(&s->files, &w);
 	}
 	if (rc < 0)
-		chan_fail(ch, jsonlite_int(req, "id", 0), &w);
-	else
-		begin(ch, CHAN_WRITE, req);
+		stream_fail(s, &w);
 }
 
 /* The file is whole: make it the real one. The mode comes after the data, because writing clears
@@ -168,37 +165,28 @@ static int publish(struct files *f, struct why *w)
 	return 0;
 }
 
-static int take_data(struct files *f, const struct jsonlite_node *data, struct why *w)
+void files_input(struct stream *s, const char *data, size_t n, bool eof)
 {
-	size_t n = 0;
-
-	if (!data)
-		return 0;
-	if (data->type != JSONLITE_STR || data->len > BASE64_LEN(GUEST_DATA_MAX) ||
-		base64_decode((char *)(uintptr_t)data->str, data->len, &n) < 0)
-		return why_set(w, EINVAL, "\"data\" is not base64 of at most 32768 bytes");
-	if (sysfile_write_all(f->fd, data->str, n) < 0)
-		return why_set(w, errno, "cannot write %s", f->path);
-	f->size += n;
-	return 0;
-}
-
-void files_data(struct chan *ch, const struct jsonlite_node *req)
-{
-	bool eof = jsonlite_flag(req, "eof", false);
+	struct files *f = &s->files;
 	struct why w;
+	int rc = 0;
 
-	if (take_data(&ch->files, jsonlite_get(req, "data"), &w) < 0 ||
-		(eof && publish(&ch->files, &w) < 0))
-		fail(ch, &w);
+	if (n && sysfile_write_all(f->fd, data, n) < 0)
+		rc = why_set(&w, errno, "cannot write %s", f->path);
+	f->size += n;
+	stream_took(s, n);
+	if (rc == 0 && eof)
+		rc = publish(f, &w);
+	if (rc < 0)
+		stream_fail(s, &w);
 	else if (eof)
-		succeed(ch, false);
+		succeed(s, false);
 }
 
-void files_abort(struct chan *ch)
+void files_abort(struct stream *s)
 {
-	if (ch->op == CHAN_WRITE)
-		unlink(ch->files.tmp);
-	sysfile_close(&ch->files.fd);
-	ch->op = CHAN_IDLE;
+	/* Before it is open there is no file of ours. */
+	if (s->kind == STREAM_WRITE && s->files.fd >= 0)
+		unlink(s->files.tmp);
+	sysfile_close(&s->files.fd);
 }

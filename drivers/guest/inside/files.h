@@ -3,10 +3,12 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct chan;
+struct stream;
 struct jsonlite_node;
 
 struct files {
@@ -23,10 +25,10 @@ void files_read(struct chan *ch, const struct jsonlite_node *req);
 void files_write(struct chan *ch, const struct jsonlite_node *req);
 
 /* "data" for the running write_file. */
-void files_data(struct chan *ch, const struct jsonlite_node *req);
+void files_input(struct stream *s, const char *data, size_t n, bool eof);
 
 /* Send the next piece of the running read_file. Returns whether anything was moved. */
-bool files_pump(struct chan *ch);
+bool files_pump(struct stream *s);
 
 /* The client is gone: close, remove the temporary file. */
-void files_abort(struct chan *ch);
+void files_abort(struct stream *s);

@@ -85,6 +85,45 @@ void jsonout_str(struct jsonout *w, const char *key, const char *value)
 	put_string(w, value);
 }
 
+static void put_comma(struct jsonout *w)
+{
+	if (w->comma)
+		put(w, ",", 1);
+	w->comma = true;
+}
+
+void jsonout_list(struct jsonout *w, const char *key)
+{
+	put_key(w, key);
+	put(w, "[", 1);
+	w->comma = false;
+}
+
+void jsonout_item(struct jsonout *w, const char *value)
+{
+	put_comma(w);
+	put_string(w, value);
+}
+
+void jsonout_item_object(struct jsonout *w)
+{
+	put_comma(w);
+	put(w, "{", 1);
+	w->comma = false;
+}
+
+void jsonout_item_end(struct jsonout *w)
+{
+	put(w, "}", 1);
+	w->comma = true;
+}
+
+void jsonout_list_end(struct jsonout *w)
+{
+	put(w, "]", 1);
+	w->comma = true;
+}
+
 void jsonout_data(struct jsonout *w, const char *key, const void *data, size_t n)
 {
 	put_key(w, key);

@@ -26,7 +26,7 @@ void report_event(struct report *r, const char *ev, const char *key, const char 
 	struct jsonout w;
 
 	jsonout_open(&w, r->buf + r->n, sizeof(r->buf) - r->n);
-	jsonout_int(&w, "v", GUEST_PROTO_VERSION);
+	jsonout_int(&w, "v", GUEST_RECORD_VERSION);
 	jsonout_str(&w, "nonce", r->nonce);
 	jsonout_str(&w, "ev", ev);
 	if (key && text)

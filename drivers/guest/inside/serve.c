@@ -158,23 +158,36 @@ void serve_bury(struct serve *s, pid_t pid)
 
 void serve_exited(struct serve *s, pid_t pid, int status)
 {
-	for (int i = 0; i < SERVE_CHANS; i++) {
-		struct chan *ch = &s->chans[i];
+	for (int i = 0; i < STREAM_POOL; i++) {
+		struct stream *st = &s->streams[i];
 
-		if (ch->kind == CHAN_FREE || ch->op != CHAN_EXEC || ch->exec.exited ||
-			ch->exec.pid != pid)
+		if (st->kind != STREAM_EXEC || st->exec.exited || st->exec.pid != pid)
 			continue;
-		exec_exited(ch, status);
+		exec_exited(st, status);
 		return;
 	}
 }
 
 /* ---- time and fairness ------------------------------------------------------------------ */
 
+/* A stream that nobody's event moves: it stopped for fairness, or its terminal's time is over. */
+static bool is_due(const struct stream *st)
+{
+	return st->kind && (st->again || (st->kind == STREAM_EXEC && st->exec.linger_at &&
+			loop_now_ms() >= st->exec.linger_at));
+}
+
 void serve_tick(struct serve *s)
 {
 	int64_t now = 0;
 
+	for (int i = 0; i < STREAM_POOL; i++) {
+		if (!is_due(&s->streams[i]))
+			continue;
+		if (s->streams[i].kind == STREAM_EXEC)
+			s->streams[i].exec.linger_at = 0;
+		s->streams[i].source.ready(s->streams[i].source.arg, 0);
+	}
 	for (int i = 0; i < SERVE_CHANS; i++)
 		if (s->chans[i].kind != CHAN_FREE && s->chans[i].again)
 			chan_pump(&s->chans[i]);
@@ -200,6 +213,13 @@ int64_t serve_deadline(const struct serve *s)
 	for (int i = 0; i < SERVE_DOOMED; i++)
 		if (s->doomed[i].pid && !s->doomed[i].killed && (!at || s->doomed[i].deadline < at))
 			at = s->doomed[i].deadline;
+	for (int i = 0; i < STREAM_POOL; i++) {
+		const struct stream *st = &s->streams[i];
+
+		if (st->kind == STREAM_EXEC && st->exec.linger_at &&
+			(!at || st->exec.linger_at < at))
+			at = st->exec.linger_at;
+	}
 	return at;
 }
 
@@ -207,6 +227,9 @@ bool serve_again(const struct serve *s)
 {
 	for (int i = 0; i < SERVE_CHANS; i++)
 		if (s->chans[i].kind != CHAN_FREE && s->chans[i].again)
+			return true;
+	for (int i = 0; i < STREAM_POOL; i++)
+		if (s->streams[i].kind && s->streams[i].again)
 			return true;
 	return false;
 }

@@ -5,6 +5,7 @@
 #include "drivers/guest/inside/jsonlite.h"
 #include "drivers/guest/inside/loop.h"
 #include "drivers/guest/inside/ports.h"
+#include "drivers/guest/inside/stream.h"
 #include "drivers/guest/inside/why.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct doomed {
 struct serve {
 	struct guest *guest;
 	struct chan chans[SERVE_CHANS];
+	struct stream streams[STREAM_POOL];
 	int listener;         /* -1: none */
 	bool vsock;           /* what the listener is */
 	bool waiting;         /* a client waits because every slot was taken */

@@ -59,11 +59,8 @@ void status_send(struct chan *ch, const struct jsonlite_node *req)
 {
 	char load[64];
 	struct jsonout w;
-	size_t room;
-	char *line = chan_line(ch, &room);
 
-	jsonout_open(&w, line, room);
-	jsonout_int(&w, "id", jsonlite_int(req, "id", 0));
+	chan_line(ch, &w, jsonlite_int(req, "id", 0));
 	jsonout_flag(&w, "ok", true);
 	jsonout_int(&w, "uptime_ms", loop_now_ms());
 	if (sysfile_line("/proc/loadavg", load, sizeof(load))) {
@@ -73,5 +70,5 @@ void status_send(struct chan *ch, const struct jsonlite_node *req)
 	put_memory(&w);
 	put_root(&w);
 	put_workload(&w, &ch->guest->work);
-	chan_line_done(ch, jsonout_close(&w));
+	chan_line_done(ch, &w);
 }
