@@ -89,7 +89,7 @@ static void require_effective(struct arena *a, const struct spec *spec, const st
 	struct err e = ERR_INIT;
 	const char *name = arena_printf(a, "%s/%s", kind_name(o->kind), o->name);
 
-	if (o->kind == KIND_DISK)
+	if (o->kind != o->spec->noun->kind) /* a disk, an interface, rules: they have no name of their own */
 		return;
 	REQUIRE(!spec_effective(a, spec, name, &all, &e));
 	REQUIRE(all.n >= o->spec->noun->n_fields - 2);
