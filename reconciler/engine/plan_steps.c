@@ -51,17 +51,25 @@ static void add_user(struct planner *p, enum kind kind, const struct kvs *facts,
 	}
 }
 
+/* Whether this plan looks at that record: two sources may have an object of one name, and then there are
+ * views of both, side by side. */
+static bool is_viewed(const struct planner *p, const struct record *r)
+{
+	const struct view *v = views_find(p->views, r->kind, r->name), *end = p->views->v + p->views->n;
+
+	while (v && v > p->views->v && view_kind(v - 1) == r->kind && !strcmp(view_name(v - 1), r->name))
+		v--;
+	for (; v && v < end && view_kind(v) == r->kind && !strcmp(view_name(v), r->name); v++)
+		if (v->record == r)
+			return true;
+	return false;
+}
+
 static void gather_files(struct planner *p)
 {
-	vec_each(r, p->records) {
-		const struct view *v;
-
-		if (r->kind != KIND_IMAGE && r->kind != KIND_KERNEL)
-			continue;
-		v = views_find(p->views, r->kind, r->name);
-		if (!v || v->record != r)
+	vec_each(r, p->records)
+		if ((r->kind == KIND_IMAGE || r->kind == KIND_KERNEL) && !is_viewed(p, r))
 			add_user(p, r->kind, &r->facts, NO_STEP);
-	}
 	for (uint32_t i = 0; i < p->views->n; i++) {
 		const struct view *v = &p->views->v[i];
 		enum kind kind = view_kind(v);
