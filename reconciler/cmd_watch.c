@@ -213,7 +213,8 @@ static int64_t after_pass(struct watch *w)
 
 	if (store_open(w->state_dir, false, &store, &e) != 0 || store_load(store, &a, &records, &leases, &open, &e) < 0)
 		return -1;
-	hear_vmms(&w->hearing, &records);
+	if (hear_vmms(&w->hearing, &records))
+		when_hear(&w->when, HEAR_PROCESS, clock_mono_ms());
 	return next_retry(&records);
 }
 

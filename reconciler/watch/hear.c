@@ -53,6 +53,7 @@ static void drop_vmms(struct hearing *h)
 void hear_close(struct hearing *h)
 {
 	drop_vmms(h);
+	arena_free(&h->ended_arena);
 	fd_close(&h->links);
 	fd_close(&h->inotify);
 	fd_close(&h->epoll);
@@ -178,26 +179,50 @@ static unsigned read_inotify(struct hearing *h)
 
 /* ---- processes -------------------------------------------------------------------------------------- */
 
-void hear_vmms(struct hearing *h, const struct records *records)
+/* The descriptor first: then the identity that is checked is that of what it means. False: it is gone. */
+static bool listen_to_vmm(struct hearing *h, const struct proc_id *id)
 {
+	struct hear_vmm v = {.pidfd = pidfd_open(id->pid, 0)};
+
+	if (v.pidfd < 0 || proc_look(id) == PROC_GONE) {
+		fd_close(&v.pidfd);
+		return false;
+	}
+	if (listen_to(h, v.pidfd, OF_VMM) < 0)
+		fd_close(&v.pidfd);
+	else
+		*vec_push(&h->vmm_arena, &h->vmms) = v;
+	return true;
+}
+
+static bool was_ended(const struct hearing *h, const struct proc_id *id)
+{
+	vec_each(i, &h->ended)
+		if (i->pid == id->pid && i->start == id->start)
+			return true;
+	return false;
+}
+
+bool hear_vmms(struct hearing *h, const struct records *records)
+{
+	struct arena arena = ARENA_INIT;
+	__typeof__(h->ended) ended = {0};
+	bool news = false;
+
 	drop_vmms(h);
 	vec_each(r, records) {
-		struct hear_vmm v = {.pidfd = -1};
 		struct proc_id id;
 
-		if (r->kind != KIND_VM)
-			continue;
 		rundir_id_get(&r->facts, &id);
-		if (id.pid <= 1)
+		if (r->kind != KIND_VM || id.pid <= 1 || listen_to_vmm(h, &id))
 			continue;
-		/* The descriptor first: then the identity that is checked is that of what it means. */
-		v.pidfd = pidfd_open(id.pid, 0);
-		if (v.pidfd < 0 || proc_look(&id) == PROC_GONE || listen_to(h, v.pidfd, OF_VMM) < 0) {
-			fd_close(&v.pidfd);
-			continue;
-		}
-		*vec_push(&h->vmm_arena, &h->vmms) = v;
+		news |= !was_ended(h, &id);
+		*vec_push(&arena, &ended) = id;
 	}
+	arena_free(&h->ended_arena);
+	h->ended_arena = arena;
+	h->ended = ended;
+	return news;
 }
 
 /* ---- the host's network ----------------------------------------------------------------------------- */

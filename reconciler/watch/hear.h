@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "drivers/sys/proc.h"
 #include "reconciler/engine/store.h"
 #include "reconciler/watch/when.h"
 
@@ -24,6 +25,8 @@ struct hearing {
 	VEC(const char *) names;     /* base names of files that the spec was read from */
 	struct arena vmm_arena;
 	VEC(struct hear_vmm) vmms;
+	struct arena ended_arena;
+	VEC(struct proc_id) ended;   /* VMMs in the records that were gone when we wanted to listen */
 	bool told_full;      /* that the kernel gives us no more watches */
 };
 
@@ -35,8 +38,9 @@ void hear_close(struct hearing *h);
  * is seen by the look that comes now and then. */
 void hear_files(struct hearing *h, const char *const *paths, size_t n);
 
-/* Listen to the ends of the VMMs that these records name. */
-void hear_vmms(struct hearing *h, const struct records *records);
+/* Listen to the ends of the VMMs that these records name. True: one of them ended before we could, and that
+ * was not said before; of one that is to stay so the record says no more. */
+bool hear_vmms(struct hearing *h, const struct records *records);
 
 /* Listen to links, addresses and routes, or not. */
 void hear_links(struct hearing *h, bool on);
