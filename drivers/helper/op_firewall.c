@@ -80,8 +80,9 @@ static int take_fact(struct op *op, const struct helper_fact *f, struct err *e)
 {
 	struct fw_guest *g;
 
-	if (facts.n_egress == FW_EGRESS_MAX || facts.n_guests == FW_GUESTS_MAX ||
-		facts.n_forwards == FW_FORWARDS_MAX)
+	if ((f->kind == FACT_EGRESS && facts.n_egress == FW_EGRESS_MAX) ||
+		(f->kind == FACT_GUEST && facts.n_guests == FW_GUESTS_MAX) ||
+		(f->kind == FACT_FORWARD && facts.n_forwards == FW_FORWARDS_MAX))
 		return err_set(e, ERR_LIMIT, "the network has more parts than the firewall takes");
 	switch ((enum helper_fact_kind)f->kind) {
 	case FACT_EGRESS:

@@ -244,6 +244,23 @@ static void networks_of_others(void **state)
 	assert_int_equal(answer.firewall.fault, FW_FINE);
 }
 
+/* As many exceptions as there may be leave room for guests; one more is too many. */
+static void as_much_as_may_be(void **state)
+{
+	(void)state;
+	root_only();
+	bridge();
+	put_network();
+	for (uint64_t i = 0; i < FW_EGRESS_MAX; i++)
+		put((struct helper_fact){FACT_EGRESS, .egress = {0xc6336400 + i, 32, 0}});
+	put_guest(7, GATEWAY + 1);
+	assert_done(call_facts(HELPER_FIREWALL_SET, 1));
+	put_network();
+	for (uint64_t i = 0; i <= FW_EGRESS_MAX; i++)
+		put((struct helper_fact){FACT_EGRESS, .egress = {0xc6336400 + i, 32, 0}});
+	assert_refused(call_facts(HELPER_FIREWALL_SET, 1), ERR_LIMIT);
+}
+
 static void ports_that_root_allows(void **state)
 {
 	static const struct { uint64_t port, min, max; bool good; } cases[] = {
@@ -406,6 +423,7 @@ int main(void)
 		cmocka_unit_test(every_record),
 		cmocka_unit_test_setup_teardown(made_and_taken_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(networks_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(as_much_as_may_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ports_that_root_allows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(facts_that_are_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(uplinks, set_up, tear_down),
